@@ -1,0 +1,424 @@
+"""Turn the joined stream of the workbench into plan items, in a fixed order."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from state import TARGET, JoinedAnswer, RecordRow, Store
+from syncer import names, ops, plan
+from syncer.model import canonical_json, is_minted, mint_external_id, response_digest
+from syncer.ops import (
+    Agreement,
+    Answer,
+    Conflict,
+    Contender,
+    CreateRecord,
+    RecreateRecord,
+    Skip,
+    SourceRecord,
+    Unchanged,
+)
+from syncer.pairing import Side
+from syncer.plan import Held, Row
+
+AnyItem = ops.Operation | Conflict | Skip | Unchanged
+
+
+@dataclass(frozen=True)
+class Destination:
+    """How responses may be written to a dataset. `back` maps persons to its user ids (None: they are the same)."""
+
+    dataset_id: str
+    bulk_upsert: bool
+    recreate: bool
+    as_author: bool
+    back: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Everything under one ref."""
+
+    ref: str
+    pairs: Mapping[int, tuple[str, str, str, str]]
+    """source -> (record id, record key, rule or detail, outcome)"""
+    answers: Mapping[str, Mapping[int, Held]]
+    bases: Mapping[str, Mapping[int, str]]
+
+    @property
+    def usable(self) -> tuple[int, ...]:
+        """Sources whose copy of the record takes part."""
+        return tuple(i for i, pair in self.pairs.items() if pair[3] in ("matched", "new"))
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the record has to be created."""
+        return self.ref.startswith("new:")
+
+
+class Items:
+    """Makes the items of one plan; `counts` adds up every (record, person) by what became of it."""
+
+    def __init__(
+        self,
+        store: Store,
+        target: Side,
+        sources: list[Side],
+        rules: plan.Rules,
+        destinations: Mapping[int, Destination],
+        usernames: Mapping[str, str],
+    ) -> None:
+        self._store = store
+        self._target = target
+        self._sources = {side.index: side for side in sources}
+        self._rules = rules
+        self._destinations = destinations
+        self._usernames = usernames
+        self.counts: Counter[str] = Counter()
+
+    def make(self) -> Iterator[AnyItem]:
+        """All items, record by record in the target's order."""
+        for ref, rows in itertools.groupby(self._store.workbench.joined(), key=lambda row: row.ref):
+            group = self._group(ref, list(rows))
+            yield from self._left_out(group)
+            yield from self._record(group)
+
+    def _group(self, ref: str, rows: list[JoinedAnswer]) -> Group:
+        pairs: dict[int, tuple[str, str, str, str]] = {}
+        answers: dict[str, dict[int, Held]] = {}
+        bases: dict[str, dict[int, str]] = {}
+        for row in rows:
+            payload = json.loads(row.payload)
+            if row.kind == "a-pair":
+                pairs[row.side] = (payload[0], payload[1], payload[2], payload[3])
+            elif row.kind == "answer":
+                answers.setdefault(row.person, {})[row.side] = self._held(ref, pairs, row, payload)
+            elif row.kind == "base":
+                bases.setdefault(row.person, {})[row.side] = payload[0]
+        return Group(ref, pairs, answers, bases)
+
+    def _held(self, ref: str, pairs: Mapping[int, Any], row: JoinedAnswer, payload: list[Any]) -> Held:
+        digest, body, status, updated_at, remote_id, problem = payload
+        side = self._target if row.side == TARGET else self._sources[row.side]
+        record_id = ref if row.side == TARGET else pairs[row.side][0]
+        user_id = row.person if row.side == TARGET else self._user_at(row.side, row.person)
+        written_at = self._store.memory.written_at(side.snapshot.dataset_id, record_id, user_id, updated_at)
+        return Held(digest, body, status, updated_at, remote_id, written_at, problem)
+
+    def _user_at(self, side: int, person: str) -> str:
+        back = self._destinations[side].back or {}
+        return back.get(person, person)
+
+    def _left_out(self, group: Group) -> Iterator[Skip]:
+        """One skip for every source record that takes no part, and for its copy's sake nothing else."""
+        for index, (record_id, key, detail, outcome) in group.pairs.items():
+            if index in group.usable:
+                continue
+            label = self._label(self._sources[index], record_id)
+            text = self._difference(group.ref, index, record_id) if outcome == "content-differs" else detail
+            self.counts[f"record:{outcome}"] += 1
+            yield Skip(
+                label=label, record_key=key, side=index, ref=group.ref, person="", username="",
+                reason=outcome, detail=text,
+            )  # fmt: skip
+
+    def _difference(self, ref: str, index: int, record_id: str) -> str:
+        if ref.startswith("new:"):
+            return "the texts differ between two sources"
+        ours, theirs = self._fields(self._sources[index], record_id), self._fields(self._target, ref)
+        return "; ".join(
+            f"{name}: source {_short(ours.get(name))!r}, target {_short(theirs.get(name))!r}"
+            for name in sorted(ours.keys() & theirs.keys())
+            if ours[name] != theirs[name]
+        )
+
+    def _record(self, group: Group) -> Iterator[AnyItem]:
+        creates: list[Answer] = []
+        inserts: list[Answer] = []
+        # A person may hold nothing anywhere and still have a base, which is then forgotten.
+        for person in sorted(group.answers.keys() | group.bases.keys()):
+            row = self._row(group, person)
+            for item in self._person(group, row):
+                if isinstance(item, Answer):
+                    self.counts["operation"] += 1
+                    (creates if group.is_new else inserts).append(item)
+                else:
+                    self.counts[ops.category_of(item)] += not self._is_reverse(item)
+                    yield item
+        if group.is_new and group.usable:
+            yield self._create(group, creates)
+        elif inserts:
+            yield self._recreate(group, inserts)
+
+    def _is_reverse(self, item: AnyItem) -> bool:
+        return getattr(item, "dataset_id", self._target.snapshot.dataset_id) != self._target.snapshot.dataset_id
+
+    def _row(self, group: Group, person: str) -> Row:
+        held = group.answers.get(person, {})
+        # A response that a filter keeps out says nothing, neither its value nor an absence.
+        paired = tuple(i for i in group.usable if not (i in held and held[i].problem == "filtered"))
+        return Row(
+            person=person,
+            paired=paired,
+            sources={i: h for i, h in held.items() if i in paired},
+            target=held.get(TARGET),
+            bases={i: b for i, b in group.bases.get(person, {}).items() if i in paired},
+        )
+
+    def _person(self, group: Group, row: Row) -> Iterator[AnyItem | Answer]:
+        held = group.answers.get(row.person, {})
+        if not row.sources and row.target is None and any(i != TARGET for i in held):
+            yield from self._only_left_out(group, row, held)
+            return
+        yield from self._verdict(group, row)
+
+    def _only_left_out(self, group: Group, row: Row, held: Mapping[int, Held]) -> Iterator[Skip | Unchanged]:
+        """The person's only responses are on copies that take no part, or are filtered."""
+        index = min(i for i in held if i != TARGET)
+        if all(h.problem == "filtered" for h in held.values()):
+            yield self._unchanged(group, row, "filtered")
+            return
+        yield self._skip(group, row, group.pairs[index][3], "the record takes no part", index)
+
+    def _verdict(self, group: Group, row: Row) -> Iterator[AnyItem | Answer]:
+        by_hand = None
+        verdict = plan.decide(row, self._rules)
+        if isinstance(verdict.target, plan.Clash) or self._rules.policy != "report":
+            # A decision by hand outranks a policy, and is found under the conflict that would be reported.
+            clash = plan.decide(row, plan.Rules(restore_deleted=self._rules.restore_deleted))
+            if isinstance(clash.target, plan.Clash):
+                conflict = self._conflict(group, row, clash.target)
+                by_hand = self._store.memory.decision(conflict.conflict_id)
+                verdict = plan.decide(row, self._rules, by_hand) if by_hand is not None else verdict
+        match verdict.target:
+            case plan.Write(value=value, decided=decided):
+                yield from self._write(group, row, TARGET, value, decided)
+            case plan.Delete():
+                yield self._delete(group, row, TARGET)
+            case plan.Clash():
+                yield self._conflict(group, row, verdict.target)
+            case plan.Leave(reason=reason, detail=detail):
+                yield self._leave(group, row, reason, detail)
+            case plan.Keep(state=state):
+                yield self._unchanged(group, row, state)
+        for reverse in verdict.reverse:
+            if isinstance(reverse, plan.Write):
+                yield from self._write(group, row, reverse.side, reverse.value, reverse.decided)
+            else:
+                yield self._delete(group, row, reverse.side)
+
+    def _leave(self, group: Group, row: Row, reason: str, detail: str) -> Skip:
+        side = min(row.sources, default=TARGET)
+        code, _, rest = detail.partition(": ")
+        if reason == "does-not-fit" and code != "does-not-fit":
+            return self._skip(group, row, code, rest, side)  # an author without a counterpart
+        return self._skip(group, row, reason, rest or detail, side)
+
+    def _skip(self, group: Group, row: Row, reason: str, detail: str, side: int) -> Skip:
+        return Skip(
+            label=self._group_label(group), record_key=self._key(group), side=side, ref=group.ref,
+            person=row.person, username=self._username(row.person), reason=reason, detail=detail,
+        )  # fmt: skip
+
+    def _unchanged(self, group: Group, row: Row, state: Any) -> Unchanged:
+        agreed = tuple(
+            (i, group.pairs[i][1], held.digest)
+            for i, held in row.sources.items()
+            if row.target is not None and held.digest == row.target.digest
+        )
+        if state == "gone":
+            agreed = tuple((i, group.pairs[i][1], "") for i in row.bases)
+        return Unchanged(
+            label="", record_key=self._key(group), ref=group.ref, person=row.person, state=state, digests=agreed
+        )
+
+    def _conflict(self, group: Group, row: Row, clash: plan.Clash) -> Conflict:
+        contenders = []
+        for side in clash.sides:
+            held = row.target if side == TARGET else row.sources.get(side)
+            contenders.append(
+                Contender(
+                    side=side,
+                    digest=held.digest if held else None,
+                    body=held.body if held else None,
+                    updated_at=(held.written_at or "") if held else "",
+                )
+            )
+        return Conflict(
+            label=self._group_label(group), record_key=self._key(group),
+            dataset_id=self._target.snapshot.dataset_id, ref=group.ref, person=row.person,
+            username=self._username(row.person), reason=clash.reason, contenders=tuple(contenders),
+        )  # fmt: skip
+
+    def _write(self, group: Group, row: Row, side: int, value: Held, decided: bool) -> Iterator[AnyItem | Answer]:
+        destination = self._destinations[side]
+        answer = self._answer(group, row, side, value)
+        if isinstance(answer, str):
+            yield self._reverse_skip(group, row, side, answer)
+            return
+        if side == TARGET and group.is_new:
+            yield answer
+            return
+        current = row.target if side == TARGET else row.sources.get(side)
+        if current is None and not destination.bulk_upsert and not destination.as_author:
+            if side == TARGET and destination.recreate:
+                yield answer
+            else:
+                detail = "this server can only insert it by deleting and re-creating the record"
+                yield self._skip_at(group, row, side, "needs-recreate", detail)
+            return
+        record_id, position = self._place(group, side)
+        way: Literal["upsert", "update", "author"]
+        if current is None:
+            way = "author" if destination.as_author else "upsert"
+        else:
+            way = "upsert" if destination.bulk_upsert else "update"
+        yield ops.WriteResponse(
+            label=self._group_label(group), record_key=self._key(group), dataset_id=destination.dataset_id,
+            record_id=record_id, position=position, answer=answer, way=way, decided=decided,
+            expects=self._own_digest(side, current) if current else None,
+        )  # fmt: skip
+
+    def _reverse_skip(self, group: Group, row: Row, side: int, problem: str) -> Skip:
+        code, _, detail = problem.partition(": ")
+        return self._skip_at(group, row, side, code, detail)
+
+    def _skip_at(self, group: Group, row: Row, side: int, reason: str, detail: str) -> Skip:
+        return self._skip(group, row, reason, detail, side)
+
+    def _delete(self, group: Group, row: Row, side: int) -> ops.DeleteResponse:
+        current = row.target if side == TARGET else row.sources[side]
+        assert current is not None
+        record_id, position = self._place(group, side)
+        return ops.DeleteResponse(
+            label=self._group_label(group), record_key=self._key(group),
+            dataset_id=self._destinations[side].dataset_id, record_id=record_id, position=position,
+            person=self._user_at(side, row.person), username=self._username(row.person),
+            expects=self._own_digest(side, current), agreement=self._agreement(group, row, side, None),
+        )  # fmt: skip
+
+    def _place(self, group: Group, side: int) -> tuple[str, int]:
+        record_id = group.ref if side == TARGET else group.pairs[side][0]
+        return record_id, self._store.workbench.member(side, record_id).position
+
+    def _answer(self, group: Group, row: Row, side: int, value: Held) -> Answer | str:
+        """The answer in the names of its destination, or why the destination cannot hold it."""
+        person = row.person
+        body, digest, user = value.body, value.digest, person
+        if side != TARGET:
+            source = self._sources[side]
+            user = self._user_at(side, person)
+            if (
+                user == person
+                and self._destinations[side].back is not None
+                and person not in (self._destinations[side].back or {})
+            ):
+                return "no-counterpart: the source's server does not know this person"
+            content = json.loads(self._store.bodies.get(body))
+            values = names.rename_values(content["values"], source.names.inverse(), self._target.settings)
+            misfit = names.response_problem(content["status"], values, source.settings)
+            if misfit:
+                return f"does-not-fit: {misfit}"
+            body = self._store.bodies.put(canonical_json({"status": content["status"], "values": values}))
+            digest = response_digest(content["status"], values)
+        return Answer(
+            person=user,
+            username=self._username(person),
+            body=body,
+            leaves=digest,
+            written_at=value.written_at or "",
+            agreement=self._agreement(group, row, side, value),
+        )
+
+    def _agreement(self, group: Group, row: Row, side: int, value: Held | None) -> Agreement:
+        """Which pairs agree once `side` holds `value`."""
+        digest = value.digest if value else None
+        if side != TARGET:
+            sources = [side]
+        else:
+            held = {i: row.sources.get(i) for i in row.paired}
+            sources = [i for i, h in held.items() if (h.digest if h else None) == digest]
+        return Agreement(person=row.person, digest=digest, pairs=tuple((i, group.pairs[i][1]) for i in sorted(sources)))
+
+    def _own_digest(self, side: int, held: Held) -> str:
+        """The digest of a value in the names of the side that holds it."""
+        if side == TARGET:
+            return held.digest
+        content = json.loads(self._store.bodies.get(held.body))
+        values = names.rename_values(content["values"], self._sources[side].names.inverse(), self._target.settings)
+        return response_digest(content["status"], values)
+
+    def _copies(self, group: Group) -> tuple[SourceRecord, ...]:
+        return tuple(
+            SourceRecord(source=i, record_id=group.pairs[i][0], record_key=group.pairs[i][1]) for i in group.usable
+        )
+
+    def _create(self, group: Group, answers: list[Answer]) -> CreateRecord:
+        index = group.usable[0]
+        side, record_id = self._sources[index], group.pairs[index][0]
+        row = self._source_row(side, record_id)
+        content = names.rename_content(json.loads(self._store.bodies.get(row.content)), side.names, side.settings)
+        own = row.external_id
+        taken = own is None or self._store.workbench.external_id_taken(own, group.ref)
+        external_id = mint_external_id(side.snapshot.dataset_id, record_id) if own is None or taken else own
+        return CreateRecord(
+            label=self._group_label(group), record_key=self._key(group),
+            dataset_id=self._destinations[TARGET].dataset_id, external_id=external_id,
+            minted=is_minted(external_id) and external_id != own,
+            content=self._store.bodies.put(canonical_json(content)), answers=tuple(answers),
+            copies=self._copies(group),
+        )  # fmt: skip
+
+    def _recreate(self, group: Group, answers: list[Answer]) -> RecreateRecord:
+        record_id, position = self._place(group, TARGET)
+        row = self._store.snapshots.record(self._target.snapshot.id, record_id)
+        assert row is not None
+        index = group.usable[0]
+        minted = mint_external_id(self._sources[index].snapshot.dataset_id, group.pairs[index][0])
+        return RecreateRecord(
+            label=self._group_label(group), record_key=self._key(group),
+            dataset_id=self._destinations[TARGET].dataset_id, record_id=record_id, position=position,
+            external_id=row.external_id if row.external_id is not None else minted,
+            minted=row.external_id is None, answers=tuple(answers),
+        )  # fmt: skip
+
+    def _source_row(self, side: Side, record_id: str) -> RecordRow:
+        row = self._store.snapshots.record(side.snapshot.id, record_id)
+        assert row is not None
+        return row
+
+    def _username(self, person: str) -> str:
+        return self._usernames.get(person, "")
+
+    def _key(self, group: Group) -> str:
+        """The record's key: a source's if it has one, else the target record's own."""
+        if group.pairs:
+            return group.pairs[min(group.pairs)][1]
+        return mint_external_id(self._target.snapshot.dataset_id, group.ref)
+
+    def _group_label(self, group: Group) -> str:
+        if not group.pairs:
+            return self._label(self._target, group.ref)
+        index = min(group.pairs)
+        return self._label(self._sources[index], group.pairs[index][0])
+
+    def _label(self, side: Side, record_id: str) -> str:
+        row = self._source_row(side, record_id)
+        if row.external_id:
+            return _short(row.external_id)
+        return next((_short(v) for v in self._fields(side, record_id).values() if isinstance(v, str)), record_id)
+
+    def _fields(self, side: Side, record_id: str) -> dict[str, Any]:
+        content = json.loads(self._store.bodies.get(self._source_row(side, record_id).content))
+        return {side.names.field(name): value for name, value in content["fields"].items()}
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else canonical_json(value)
+    flat = " ".join(text.split())
+    return flat if len(flat) <= 60 else flat[:59] + "…"

@@ -1,0 +1,266 @@
+"""One run of one job, from lease to report; resume of an interrupted one."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from state import PlanRow, RunRow, Store
+from syncer import guard
+from syncer.apply import Engine, Ledger, Setup
+from syncer.apply.context import Context, Limits
+from syncer.apply.writers import Writer
+from syncer.argilla import Client, Connection
+from syncer.confirm import Confirmation, Done
+from syncer.errors import NotFound, Refused, Stopped, SyncerError, UsageError
+from syncer.events import Listener, nobody
+from syncer.lease import lease
+from syncer.ops import SETUP_KINDS
+from syncer.options import JobOptions
+from syncer.options import Limits as GuardLimits
+from syncer.plan_model import Header, Located, SideHeader, Summary
+from syncer.planning import Planner
+from syncer.verify import Finding
+
+WRITE_KINDS = (
+    "write_response",
+    "recreate_record",
+    "create_record",
+    "update_record",
+    "delete_response",
+    "delete_record",
+)
+
+
+class Servers(Protocol):
+    """The configured servers."""
+
+    def connection(self, name: str) -> Connection:
+        """The connection of a named server. Raises UsageError."""
+        ...
+
+    def client(self, name: str) -> Client:
+        """A client that only reads."""
+        ...
+
+    def writer(self, name: str) -> Writer:
+        """A client that also writes."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended."""
+
+    run_id: int
+    plan_id: int
+    outcome: str
+    exit_code: int
+    counts: dict[str, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+class Runner:
+    """Plans, applies and resumes with one state."""
+
+    def __init__(
+        self, store: Store, servers: Servers, clock: Callable[[], datetime], listener: Listener = nobody
+    ) -> None:
+        self._store = store
+        self._servers = servers
+        self._clock = clock
+        self._listener = listener
+
+    def plan(self, sources: Sequence[Located], target: Located, options: JobOptions, job: str | None = None) -> int:
+        """Snapshot, match and plan; returns the plan's id. Nothing is sent but reads."""
+        return Planner(self._store, options, self._clock, self._listener, job).plan(sources, target)
+
+    def refusals(self, plan_id: int, limits: GuardLimits | None = None) -> list[guard.Refusal]:
+        """Why a plan may not be applied: people without a counterpart, and the guard's reasons."""
+        header, summary = self.load(plan_id)
+        blocked = [guard.Refusal(text, "") for text in summary.blocked]
+        return blocked + guard.check(summary.figures, limits or header.options.limits)
+
+    def load(self, plan_id: int) -> tuple[Header, Summary]:
+        """A plan's header and figures. Raises UsageError if there is no such plan, Refused if it is damaged."""
+        row = self._row(plan_id)
+        if row.kind != "sync" or row.counts is None:
+            raise UsageError(f"plan {plan_id} was not finished", advice="Make a new one with `syncer plan`")
+        return Header.model_validate_json(row.header), Summary.model_validate_json(row.counts)
+
+    def _row(self, plan_id: int) -> PlanRow:
+        try:
+            return self._store.plans.get(plan_id)
+        except KeyError:
+            raise UsageError(
+                f"there is no plan {plan_id}", advice="`syncer plan` makes one and prints its number"
+            ) from None
+
+    def apply(self, plan_id: int, *, limits: GuardLimits | None = None, full: bool = False) -> RunResult:
+        """Apply a plan, or go on with the run that it has; a finished plan is not applied again.
+
+        Raises Refused (guard, blocked, stale), LeaseHeld, Stopped, AccessError.
+        """
+        header, _ = self.load(plan_id)
+        run = self._store.journal.run_of_plan(plan_id)
+        if run is not None and run.outcome is not None:
+            return RunResult(run.id, plan_id, "applied before", 0)
+        if not self._store.plans.is_intact(plan_id):
+            raise Refused(f"plan {plan_id} has changed since it was saved", advice="Make a new one with `syncer plan`")
+        found = self.refusals(plan_id, limits)
+        if found and run is None:
+            raise Refused(
+                f"plan {plan_id} is refused",
+                where=header.target.reference,
+                why="; ".join(refusal.why for refusal in found),
+                advice=_overrides(found),
+            )
+        destinations = self._destinations(plan_id, header)
+        with lease([d.dataset_id for d in destinations], f"process {os.getpid()} on {socket.gethostname()}"):
+            # Under the lease: a run that another process has finished meanwhile must be seen.
+            run = self._store.journal.run_of_plan(plan_id)
+            if run is not None and run.outcome is not None:
+                return RunResult(run.id, plan_id, "applied before", 0)
+            if run is None:
+                self._check_fresh(plan_id, header, destinations)
+                run = self._start(plan_id, header, destinations)
+            return self._run(run, header, destinations, full=full)
+
+    def resume(self, run_id: int, *, full: bool = False) -> RunResult:
+        """Go on with an interrupted run."""
+        try:
+            run = self._store.journal.get(run_id)
+        except KeyError:
+            raise UsageError(f"there is no run {run_id}", advice="`syncer runs` lists them") from None
+        return self.apply(run.plan_id, full=full)
+
+    def _destinations(self, plan_id: int, header: Header) -> list[SideHeader]:
+        """The datasets that the plan may write to, the target first."""
+        named = {row.dataset_id for row in self._store.plans.items(plan_id, category="operation")}
+        return [header.target, *(source for source in header.sources if source.dataset_id in named)]
+
+    def _start(self, plan_id: int, header: Header, destinations: Sequence[SideHeader]) -> RunRow:
+        run_id = self._store.journal.start(
+            plan_id,
+            job=header.job,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            datasets=[d.dataset_id for d in destinations],
+            at=self._clock().isoformat(),
+        )
+        return self._store.journal.get(run_id)
+
+    def _check_fresh(self, plan_id: int, header: Header, destinations: Sequence[SideHeader]) -> None:
+        """Refuse a plan made for another world: other server, other dataset, other settings, later runs."""
+        for side in destinations:
+            connection = self._servers.connection(side.server)
+            if connection.url.rstrip("/") != side.url.rstrip("/"):
+                raise _stale(plan_id, side, f"the server {side.server} was {side.url} and is now {connection.url}")
+            later = self._store.journal.runs_since(header.last_run, side.dataset_id)
+            if later:
+                raise _stale(plan_id, side, f"run {later[0].id} has worked on the dataset since")
+            if side.dataset_id.startswith("new:"):
+                continue
+            try:
+                settings = self._servers.client(side.server).settings(side.dataset_id)
+            except NotFound:
+                raise _stale(plan_id, side, "the dataset is not there any more") from None
+            if settings.digest != side.settings_digest:
+                raise _stale(plan_id, side, "the dataset's settings have changed")
+
+    def _run(self, run: RunRow, header: Header, destinations: Sequence[SideHeader], *, full: bool) -> RunResult:
+        ledger = Ledger(self._store, run.id, self._clock)
+        with ExitStack() as stack:
+            writers = {d.server: stack.enter_context(self._servers.writer(d.server)) for d in destinations}
+            setup = Setup(writers[header.target.server], self._store, ledger, self._store.path.parent / "passwords.tsv")
+            setup.run(self._store.plans.items(run.plan_id, category="operation", kinds=SETUP_KINDS))
+            contexts = {
+                side.dataset_id: self._context(side, writers[side.server], ledger, header, setup)
+                for side in destinations
+            }
+            for dataset_id, context in contexts.items():
+                Engine(context).run(self._store.plans.unfinished(run.plan_id, run.id, WRITE_KINDS, dataset_id))
+            findings = self._confirm(run, header, destinations, contexts, setup, full=full)
+        return self._finish(run, findings)
+
+    def _context(self, side: SideHeader, writer: Writer, ledger: Ledger, header: Header, setup: Setup) -> Context:
+        dataset_id = setup.datasets.get(side.dataset_id, side.dataset_id)
+        return Context(
+            writer=writer,
+            store=self._store,
+            ledger=ledger,
+            dataset_id=dataset_id,
+            settings=writer.settings(dataset_id),
+            limits=Limits(batch=header.options.batch, quiet=header.options.quiet),
+            persons=setup.persons,
+            listener=self._listener,
+        )
+
+    def _confirm(
+        self,
+        run: RunRow,
+        header: Header,
+        destinations: Sequence[SideHeader],
+        contexts: dict[str, Context],
+        setup: Setup,
+        *,
+        full: bool,
+    ) -> list[Finding]:
+        """Verify every destination by reading it again, then remember what both sides agree on."""
+        done = Done(self._store, run.plan_id, run.id)
+        confirmation = Confirmation(self._store, header, done, setup.persons, setup.datasets, self._listener)
+        findings: list[Finding] = []
+        for side in destinations:
+            try:
+                findings += confirmation.verify(
+                    side.dataset_id, side.snapshot, contexts[side.dataset_id].rereader, full=full
+                )
+            except SyncerError as error:
+                raise Stopped(
+                    "everything was applied, but it could not be verified",
+                    where=side.reference,
+                    why=str(error),
+                    advice="`syncer resume` verifies when the server answers again",
+                ) from error
+        confirmation.remember(self._clock().isoformat())
+        return findings
+
+    def _finish(self, run: RunRow, findings: Sequence[Finding]) -> RunResult:
+        counts = self._store.journal.counts(run.id)
+        left = self._store.plans.count(run.plan_id)
+        remaining = sum(number for (category, _), number in left.items() if category in ("conflict", "skip"))
+        failures = [finding for finding in findings if finding.is_failure]
+        if failures or counts.get("overwritten") or counts.get("possibly-overwritten") or counts.get("failed"):
+            exit_code = 9
+        elif remaining or counts.get("drifted") or counts.get("quarantined") or counts.get("skipped"):
+            exit_code = 4
+        else:
+            exit_code = 0
+        outcome = {0: "complete", 4: "complete, with items left", 9: "complete, with findings"}[exit_code]
+        result = RunResult(run.id, run.plan_id, outcome, exit_code, counts, tuple(findings))
+        self._store.journal.finish(
+            run.id, outcome=outcome, exit_code=exit_code, summary=_summary(result), at=self._clock().isoformat()
+        )
+        return result
+
+
+def _summary(result: RunResult) -> str:
+    from dataclasses import asdict
+
+    from syncer.model import canonical_json
+
+    return canonical_json({"counts": result.counts, "findings": [asdict(f) for f in result.findings]})
+
+
+def _overrides(found: Sequence[guard.Refusal]) -> str:
+    names = [refusal.override for refusal in found if refusal.override]
+    return f"If that is meant: {', '.join(names)}" if names else ""
+
+
+def _stale(plan_id: int, side: SideHeader, why: str) -> Refused:
+    return Refused(f"plan {plan_id} is stale", where=side.reference, why=why, advice="Nothing was written. Plan again")

@@ -1,0 +1,106 @@
+"""Make and save the plan of one job: snapshots in, plan out. Sends nothing but reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from state import SnapshotRow, Store, UserRow
+from syncer import sync_content
+from syncer.drafting import Draft, names_of
+from syncer.errors import UsageError
+from syncer.events import Listener, nobody
+from syncer.model import Settings, canonical_json
+from syncer.options import JobOptions
+from syncer.plan_model import Header, Located, side_header
+from syncer.snapshot import take_snapshot
+
+
+class Planner:
+    """Plans one job."""
+
+    def __init__(
+        self,
+        store: Store,
+        options: JobOptions,
+        clock: Callable[[], datetime],
+        listener: Listener = nobody,
+        job: str | None = None,
+    ) -> None:
+        self._store = store
+        self._options = options
+        self._clock = clock
+        self._listener = listener
+        self._job = job
+
+    def plan(self, sources: Sequence[Located], target: Located) -> int:
+        """Take the snapshots, match, decide, save; return the plan's id."""
+        _check_distinct(sources, target)
+        shots = [self._snapshot(located) for located in sources]
+        shot = self._snapshot(target) if target.dataset else self._virtual(target, shots)
+        return self.plan_snapshots(list(zip(sources, shots, strict=True)), (target, shot))
+
+    def _snapshot(self, located: Located) -> SnapshotRow:
+        assert located.dataset is not None
+        return take_snapshot(
+            located.client, self._store, located.dataset, located.reference, self._clock(), self._listener
+        )
+
+    def _virtual(self, target: Located, shots: Sequence[SnapshotRow]) -> SnapshotRow:
+        """The empty snapshot of a target that does not exist yet, with the settings it will have."""
+        wanted = [self._settings(shot) for shot in shots]
+        settings = sync_content.settings_for(
+            wanted, [names_of(self._options, one) for one in wanted], union_labels=self._options.union_labels
+        )
+        sync_content.check_creatable(settings, target.client.capabilities, target.reference)
+        snapshot_id = self._store.snapshots.begin(
+            canonical_json(settings.as_dict()),
+            server=target.client.connection.name,
+            url=target.client.connection.url,
+            version=target.client.capabilities.version,
+            dataset_id=target.dataset_id,
+            reference=target.reference,
+            settings_digest=settings.digest,
+            activity=None,
+            taken_at=self._clock().isoformat(),
+        )
+        users = [UserRow(u.remote_id, u.username, u.role, False) for u in target.client.users()]
+        self._store.snapshots.add_users(snapshot_id, users)
+        return self._store.snapshots.complete(snapshot_id)
+
+    def _settings(self, shot: SnapshotRow) -> Settings:
+        return Settings.from_dict(json.loads(self._store.bodies.get(shot.settings)))
+
+    def plan_snapshots(
+        self, sources: Sequence[tuple[Located, SnapshotRow]], target: tuple[Located, SnapshotRow]
+    ) -> int:
+        """Plan from complete snapshots. The same snapshots, memory and options give the same items."""
+        work = Draft(self._store, self._options, sources, target)
+        people = work.match_people()
+        header = Header(
+            job=self._job,
+            sources=tuple(side_header(shot) for _, shot in sources),
+            target=side_header(target[1]),
+            snapshots=tuple(shot.id for _, shot in [*sources, target]),
+            options=self._options,
+            last_run=self._store.journal.last_run(),
+            people={str(i): dict(known) for i, known in people.items()},
+        )
+        work.pair()
+        plan_id = self._store.plans.save(
+            "sync", canonical_json(header.model_dump(mode="json")), work.rows(), self._clock().isoformat()
+        )
+        self._store.plans.save_links(plan_id)
+        self._store.plans.set_counts(plan_id, work.summary().model_dump_json())
+        return plan_id
+
+
+def _check_distinct(sources: Sequence[Located], target: Located) -> None:
+    ids = [located.dataset_id for located in [*sources, target]]
+    if len(set(ids)) != len(ids):
+        raise UsageError(
+            "a dataset is named twice",
+            where=target.reference,
+            advice="Sources and target must be different datasets",
+        )
