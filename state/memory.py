@@ -77,6 +77,10 @@ class Memory:
             self._db.conn.execute("UPDATE link SET source_id = ? WHERE source_id = ?", (new_id, old_id))
             self._db.conn.execute("UPDATE OR REPLACE origin SET record_id = ? WHERE record_id = ?", (new_id, old_id))
 
+    def forget_record(self, remote_id: str) -> None:
+        """Forget the links of a record that a run deleted."""
+        self._db.execute("DELETE FROM link WHERE target_id = ? OR source_id = ?", (remote_id, remote_id))
+
     def save_bases(self, pair: str, rows: Iterable[tuple[str, str, str]]) -> None:
         """Note (record key, person, digest) on which both sides agree now."""
         with self._db.atomic():

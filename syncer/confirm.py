@@ -140,8 +140,9 @@ class Confirmation:
 
     # Memory
 
-    def remember(self, taken_at: str) -> None:
-        """Save links, bases, origins and the state of every pair, from what the servers have shown."""
+    def remember(self, swept_at: str | None) -> None:
+        """Save links, bases and origins from what the servers have shown, and that every pair was swept
+        (None: this run was no sweep of its pairs)."""
         target = self._datasets.get(self._header.target.dataset_id, self._header.target.dataset_id)
         pairs = {i: f"{source.dataset_id}>{target}" for i, source in enumerate(self._header.sources)}
         for index, pair in pairs.items():
@@ -150,13 +151,13 @@ class Confirmation:
         self._save_created(pairs)
         self._save_bases(pairs)
         self._store.memory.save_origins(list(self._origins()))
-        for index, source in enumerate(self._header.sources):
+        for index, source in enumerate(self._header.sources if swept_at else ()):
             self._store.memory.save_pair(
                 pairs[index],
                 source_dataset=source.dataset_id,
                 target_dataset=target,
                 source_snapshot=source.snapshot,
-                swept_at=taken_at,
+                swept_at=swept_at,
                 two_way=int(self._header.options.two_way),
                 source_activity=self._store.snapshots.get(source.snapshot).activity,
                 target_activity=self._store.snapshots.get(self._header.target.snapshot).activity,
@@ -165,7 +166,11 @@ class Confirmation:
     def _save_created(self, pairs: Mapping[int, str]) -> None:
         links: dict[int, list[Link]] = {}
         for op, detail in self._done.operations():
+            if isinstance(op, ops.DeleteRecord):
+                self._store.memory.forget_record(op.record_id)
             if isinstance(op, ops.CreateRecord):
+                if op.replaces is not None:
+                    self._store.memory.move_target(op.replaces, detail["remote_id"])
                 for copy in op.copies:
                     links.setdefault(copy.source, []).append(Link(copy.record_key, copy.record_id, detail["remote_id"]))
         for index, found in links.items():

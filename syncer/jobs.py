@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -20,11 +20,13 @@ from syncer.confirm import Confirmation, Done
 from syncer.errors import NotFound, Refused, Stopped, SyncerError, UsageError
 from syncer.events import Listener, nobody
 from syncer.lease import lease
+from syncer.model import canonical_json
 from syncer.ops import SETUP_KINDS
 from syncer.options import JobOptions
 from syncer.options import Limits as GuardLimits
 from syncer.plan_model import Header, Located, SideHeader, Summary
 from syncer.planning import Planner
+from syncer.undo import Inverse, Left
 from syncer.verify import Finding
 
 WRITE_KINDS = (
@@ -89,7 +91,7 @@ class Runner:
     def load(self, plan_id: int) -> tuple[Header, Summary]:
         """A plan's header and figures. Raises UsageError if there is no such plan, Refused if it is damaged."""
         row = self._row(plan_id)
-        if row.kind != "sync" or row.counts is None:
+        if row.counts is None:
             raise UsageError(f"plan {plan_id} was not finished", advice="Make a new one with `syncer plan`")
         return Header.model_validate_json(row.header), Summary.model_validate_json(row.counts)
 
@@ -133,11 +135,39 @@ class Runner:
 
     def resume(self, run_id: int, *, full: bool = False) -> RunResult:
         """Go on with an interrupted run."""
+        return self.apply(self._run_row(run_id).plan_id, full=full)
+
+    def undo(self, run_id: int) -> tuple[int, list[Left]]:
+        """Plan the inverse of a finished run; returns the plan's id and what is left alone."""
+        inverse = self._inverse(run_id, finished=True)
+        return inverse.plan(), inverse.left
+
+    def recover(self, run_id: int) -> tuple[int, list[Left]]:
+        """Plan the re-creation of records that a run deleted, from the journal alone."""
+        inverse = self._inverse(run_id, finished=False)
+        return inverse.recovery(), inverse.left
+
+    def _inverse(self, run_id: int, *, finished: bool) -> Inverse:
+        run = self._run_row(run_id)
+        if finished and run.outcome is None:
+            raise Refused(f"run {run_id} was interrupted", advice=f"Finish it first: `syncer resume {run_id}`")
+        broken = self._store.journal.first_broken(run_id)
+        if broken is not None:
+            raise Refused(f"the journal of run {run_id} is damaged", why=f"event {broken} does not fit its chain")
+        return Inverse(self._store, self._servers, self._clock, run)
+
+    def _run_row(self, run_id: int) -> RunRow:
         try:
-            run = self._store.journal.get(run_id)
+            return self._store.journal.get(run_id)
         except KeyError:
             raise UsageError(f"there is no run {run_id}", advice="`syncer runs` lists them") from None
-        return self.apply(run.plan_id, full=full)
+
+    def pending_runs(self, dataset_ids: Sequence[str]) -> list[int]:
+        """Interrupted runs on some datasets, oldest first: they are finished before anything new begins."""
+        wanted = set(dataset_ids)
+        return [
+            run.id for run in self._store.journal.unfinished() if wanted & set(self._store.journal.datasets(run.id))
+        ]
 
     def _destinations(self, plan_id: int, header: Header) -> list[SideHeader]:
         """The datasets that the plan may write to, the target first."""
@@ -161,6 +191,13 @@ class Runner:
             connection = self._servers.connection(side.server)
             if connection.url.rstrip("/") != side.url.rstrip("/"):
                 raise _stale(plan_id, side, f"the server {side.server} was {side.url} and is now {connection.url}")
+            pending = self.pending_runs([side.dataset_id])
+            if pending and self._store.plans.get(plan_id).kind != "recover":
+                raise Refused(
+                    f"run {pending[0]} on this dataset was interrupted",
+                    where=side.reference,
+                    advice=f"Finish it first: `syncer resume {pending[0]}`. Then plan again",
+                )
             later = self._store.journal.runs_since(header.last_run, side.dataset_id)
             if later:
                 raise _stale(plan_id, side, f"run {later[0].id} has worked on the dataset since")
@@ -227,7 +264,8 @@ class Runner:
                     why=str(error),
                     advice="`syncer resume` verifies when the server answers again",
                 ) from error
-        confirmation.remember(self._clock().isoformat())
+        is_sync = self._store.plans.get(run.plan_id).kind == "sync"
+        confirmation.remember(self._clock().isoformat() if is_sync else None)
         return findings
 
     def _finish(self, run: RunRow, findings: Sequence[Finding]) -> RunResult:
@@ -250,10 +288,6 @@ class Runner:
 
 
 def _summary(result: RunResult) -> str:
-    from dataclasses import asdict
-
-    from syncer.model import canonical_json
-
     return canonical_json({"counts": result.counts, "findings": [asdict(f) for f in result.findings]})
 
 

@@ -72,6 +72,8 @@ class CreateRecord(Item):
     content: str
     answers: tuple[Answer, ...]
     copies: tuple[SourceRecord, ...]
+    replaces: str | None = None
+    """The id of a deleted record that this one brings back."""
 
 
 class WriteResponse(Item):
@@ -86,6 +88,8 @@ class WriteResponse(Item):
     way: Literal["upsert", "update", "author"]
     decided: bool = False
     """True if a policy or a decision by hand chose this value over the one that is there."""
+    written: str | None = None
+    """The server's time of the value that is expected, if only that very writing of it may be replaced (undo)."""
 
 
 class DeleteResponse(Item):
@@ -99,6 +103,7 @@ class DeleteResponse(Item):
     username: str
     expects: str
     agreement: Agreement
+    written: str | None = None
 
 
 class RecreateRecord(Item):

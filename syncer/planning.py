@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from state import SnapshotRow, Store, UserRow
-from syncer import sync_content
+from syncer import ops, sync_content
 from syncer.drafting import Draft, names_of
 from syncer.errors import UsageError
 from syncer.events import Listener, nobody
@@ -93,7 +93,23 @@ class Planner:
         )
         self._store.plans.save_links(plan_id)
         self._store.plans.set_counts(plan_id, work.summary().model_dump_json())
+        self._note_conflicts(plan_id)
         return plan_id
+
+    def _note_conflicts(self, plan_id: int) -> None:
+        """Enter the plan's conflicts into the ledger, where they wait for a decision."""
+        for row in self._store.plans.items(plan_id, category="conflict"):
+            conflict = ops.parse_item(row.payload)
+            if isinstance(conflict, ops.Conflict):
+                self._store.memory.note_conflict(
+                    conflict.conflict_id,
+                    plan_id=plan_id,
+                    target_dataset=conflict.dataset_id,
+                    record_key=conflict.record_key,
+                    person=conflict.person,
+                    detail=row.payload,
+                    at=self._clock().isoformat(),
+                )
 
 
 def _check_distinct(sources: Sequence[Located], target: Located) -> None:

@@ -37,11 +37,13 @@ def judge_response(
     expects: str | None,
     leaves: str | None,
     intent: Mapping[str, Any] | None,
+    written: str | None = None,
 ) -> Send | Done | Drifted:
     """Compare one response with what an operation expects and leaves (None: no response).
 
     `intent` is the first intent of the operation in this run. After one, a response that shows the expected
     value with a newer time was written by somebody meanwhile, perhaps over our own write: it is theirs.
+    `written` is the server's time of the expected value, if only that very writing of it may be replaced.
     """
     if isinstance(record, Absent):
         return Drifted(record.value)
@@ -54,6 +56,8 @@ def judge_response(
     before = intent.get("before") if intent else None
     if current is not None and before is not None and before["updated_at"] != current.updated_at:
         return Drifted("its author saved it again while the run was under way")
+    if current is not None and written is not None and current.updated_at != written:
+        return Drifted("its author saved it again since")
     return Send(current)
 
 

@@ -73,7 +73,7 @@ class ResponseWriter:
         for op in ops:
             key, user = item_id(op), self._context.user(op.answer.person)
             intent = self._ledger.first_intent(key)
-            match judge_response(records[op.record_id], user, op.expects, op.answer.leaves, intent):
+            match judge_response(records[op.record_id], user, op.expects, op.answer.leaves, intent, op.written):
                 case Send(current=current):
                     ready.append(Ready(op, current))
                 case Drifted(why=why):
@@ -208,7 +208,7 @@ class ResponseWriter:
         if self._ledger.is_ended(key):
             return
         record = self._reread.read({op.record_id: op.position})[op.record_id]
-        match judge_response(record, user, op.expects, None, self._ledger.first_intent(key)):
+        match judge_response(record, user, op.expects, None, self._ledger.first_intent(key), op.written):
             case Drifted(why=why):
                 self._ledger.end("drifted", [(key, {"why": why, **self._seen(record, user)})])
             case Done():
