@@ -78,8 +78,15 @@ class Memory:
             self._db.conn.execute("UPDATE OR REPLACE origin SET record_id = ? WHERE record_id = ?", (new_id, old_id))
 
     def forget_record(self, remote_id: str) -> None:
-        """Forget the links of a record that a run deleted."""
-        self._db.execute("DELETE FROM link WHERE target_id = ? OR source_id = ?", (remote_id, remote_id))
+        """Forget the links of a record that a run deleted, and the bases under them."""
+        ids = (remote_id, remote_id)
+        with self._db.atomic():
+            self._db.conn.execute(
+                """DELETE FROM base WHERE (pair, record_key) IN
+                     (SELECT pair, record_key FROM link WHERE target_id = ? OR source_id = ?)""",
+                ids,
+            )
+            self._db.conn.execute("DELETE FROM link WHERE target_id = ? OR source_id = ?", ids)
 
     def save_bases(self, pair: str, rows: Iterable[tuple[str, str, str]]) -> None:
         """Note (record key, person, digest) on which both sides agree now."""

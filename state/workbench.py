@@ -212,6 +212,22 @@ class Workbench:
         rows = self._db.conn.execute("SELECT source, outcome, count(*) FROM w_pair GROUP BY 1, 2")
         return {(int(row[0]), str(row[1])): int(row[2]) for row in rows}
 
+    def wanted_targets(self) -> set[str]:
+        """Target records that are paired with a source record or share any key with one."""
+        rows = self._db.conn.execute(
+            f"""SELECT ref FROM w_pair UNION
+                SELECT remote_id FROM w_key t WHERE side = {TARGET} AND EXISTS
+                    (SELECT 1 FROM w_key s WHERE s.side IN (SELECT DISTINCT side FROM w_key WHERE side <> {TARGET})
+                        AND s.rank = t.rank AND s.key = t.key)"""  # noqa: S608
+        )
+        return {str(row[0]) for row in rows}
+
+    def matched_answers(self) -> int:
+        """How many responses of the target are on records that are paired with a source's."""
+        query = f"""SELECT count(*) FROM w_answer WHERE side = {TARGET}
+                     AND ref IN (SELECT ref FROM w_pair WHERE outcome = 'matched')"""  # noqa: S608
+        return int(self._db.conn.execute(query).fetchone()[0])
+
     def add_answers(self, answers: Iterable[AnswerRow]) -> None:
         """Add responses. Two of one person and side under one ref are refused by SQLite."""
         with self._db.atomic():

@@ -187,9 +187,16 @@ class Confirmation:
                         keep.setdefault(index, []).append((key, item.person, digest))
                     else:
                         forget.setdefault(index, []).append((key, item.person))
+        for row in self._store.plans.items(self._done.plan_id, kinds=ops.JUDGED_KINDS):
+            item = ops.parse_item(row.payload)
+            if isinstance(item, ops.Judged):
+                for index, key, person, digest in item.equal:
+                    keep.setdefault(index, []).append((key, person, digest))
         for agreement in self._agreements():
+            person = self._user(agreement.person)
+            for index, key, digest in agreement.seen:
+                keep.setdefault(index, []).append((key, person, digest))
             for index, key in agreement.pairs:
-                person = self._user(agreement.person)
                 if agreement.digest is None:
                     forget.setdefault(index, []).append((key, person))
                 else:

@@ -62,6 +62,7 @@ class Draft:
             self._reasons[index] = {}
             for author in people.unmatched:
                 self._unmatched(index, shot.reference, author)
+            match.check_distinct(self._people[index], {u.user_id: u.username for u in self._users[index]})
         return self._people
 
     def _unmatched(self, index: int, reference: str, author: match.Unmatched) -> None:
@@ -85,6 +86,7 @@ class Draft:
         target_id = self._target[1].dataset_id
         for index, (_, shot) in enumerate(self._sources):
             renames = names_of(self._options, self._settings[index])
+            names.check_distinct(renames, self._settings[index], two_way=self._options.two_way)
             if self._target[0].dataset is not None:
                 names.check_names(renames, self._settings[index], self._target_settings)
             pair = f"{shot.dataset_id}>{target_id}"
@@ -192,6 +194,7 @@ class Draft:
                     user_map={b: a for a, b in self._options.users.items()},
                 )
                 back = {**reverse.known, **back}
+                match.check_distinct(back, {u.user_id: u.username for u in self._target_users})
                 places[index] = self._destination((located, shot), back, recreate=False)
         else:
             for index, (located, shot) in enumerate(self._sources):
@@ -266,7 +269,7 @@ class Draft:
         return guard.Figures(
             overwrites=kinds["overwrite"],
             deletes=kinds["delete_response"] + kinds["delete_record"],
-            matched_responses=self._target[1].responses,
+            matched_responses=self._store.workbench.matched_answers(),
             matched_records=records.get("matched", 0),
             different_records=records.get("content-differs", 0),
             skips=kinds["skip"],

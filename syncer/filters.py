@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -33,7 +34,7 @@ class ResponseLike(Protocol):
 
 
 class Filters(BaseModel):
-    """Conditions that all must hold; an empty one holds. Times are ISO 8601 in UTC, compared as text."""
+    """Conditions that all must hold; an empty one holds. Times are ISO 8601, in UTC unless they name a zone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -72,18 +73,30 @@ class Filters(BaseModel):
             return False
         if self.authors and username not in self.authors:
             return False
-        if self.since is not None and row.updated_at < self.since:
+        written = _moment(row.updated_at)
+        if self.since is not None and written < _moment(self.since):
             return False
-        return self.until is None or row.updated_at < self.until
+        return self.until is None or written < _moment(self.until)
 
 
 def _text(fields: Mapping[str, Any]) -> str:
     return "\n".join(v if isinstance(v, str) else canonical_json(v) for v in fields.values())
 
 
+def _moment(text: str) -> datetime:
+    """A point in time; without a zone it is UTC, as the servers write it."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _matches(value: Any, wanted: str) -> bool:
+    if value is None:
+        return False
     low, dots, high = wanted.partition("..")
     if dots and isinstance(value, int | float):
-        return (not low or value >= float(low)) and (not high or value <= float(high))
+        try:
+            return (not low or value >= float(low)) and (not high or value <= float(high))
+        except ValueError:
+            return False
     values = value if isinstance(value, list) else [value]
     return any(str(item) == wanted for item in values)

@@ -143,20 +143,17 @@ class Items:
         # A person may hold nothing anywhere and still have a base, which is then forgotten.
         for person in sorted(group.answers.keys() | group.bases.keys()):
             row = self._row(group, person)
-            for item in self._person(group, row):
+            for number, item in enumerate(self._person(group, row)):
+                if number == 0:
+                    self.counts["operation" if isinstance(item, Answer) else ops.category_of(item)] += 1
                 if isinstance(item, Answer):
-                    self.counts["operation"] += 1
                     (creates if group.is_new else inserts).append(item)
                 else:
-                    self.counts[ops.category_of(item)] += not self._is_reverse(item)
                     yield item
         if group.is_new and group.usable:
             yield self._create(group, creates)
         elif inserts:
             yield self._recreate(group, inserts)
-
-    def _is_reverse(self, item: AnyItem) -> bool:
-        return getattr(item, "dataset_id", self._target.snapshot.dataset_id) != self._target.snapshot.dataset_id
 
     def _row(self, group: Group, person: str) -> Row:
         held = group.answers.get(person, {})
@@ -171,19 +168,30 @@ class Items:
         )
 
     def _person(self, group: Group, row: Row) -> Iterator[AnyItem | Answer]:
+        """What becomes of the row, and after that what is written to sources."""
         held = group.answers.get(row.person, {})
-        if not row.sources and row.target is None and any(i != TARGET for i in held):
-            yield from self._only_left_out(group, row, held)
+        nothing_known = not row.paired or (row.target is None and not row.sources and not row.bases)
+        if nothing_known and any(i != TARGET for i in held):
+            yield self._only_left_out(group, row, held)
             return
-        yield from self._verdict(group, row)
+        equal = self._equal(group, row)
+        for item in self._verdict(group, row):
+            yield item.model_copy(update={"equal": equal}) if equal and isinstance(item, ops.Judged) else item
 
-    def _only_left_out(self, group: Group, row: Row, held: Mapping[int, Held]) -> Iterator[Skip | Unchanged]:
-        """The person's only responses are on copies that take no part, or are filtered."""
-        index = min(i for i in held if i != TARGET)
-        if all(h.problem == "filtered" for h in held.values()):
-            yield self._unchanged(group, row, "filtered")
-            return
-        yield self._skip(group, row, group.pairs[index][3], "the record takes no part", index)
+    def _only_left_out(self, group: Group, row: Row, held: Mapping[int, Held]) -> Skip | Unchanged:
+        """The person's responses are on copies that take no part, or are filtered."""
+        left_out = [i for i in held if i != TARGET and i not in group.usable]
+        if not left_out:
+            return self._unchanged(group, row, "filtered")
+        index = min(left_out)
+        return self._skip(group, row, group.pairs[index][3], "the record takes no part", index)
+
+    def _equal(self, group: Group, row: Row) -> tuple[tuple[int, str, str, str], ...]:
+        return tuple(
+            (i, group.pairs[i][1], row.person, held.digest)
+            for i, held in row.sources.items()
+            if row.target is not None and held.digest == row.target.digest
+        )
 
     def _verdict(self, group: Group, row: Row) -> Iterator[AnyItem | Answer]:
         by_hand = None
@@ -226,13 +234,10 @@ class Items:
         )  # fmt: skip
 
     def _unchanged(self, group: Group, row: Row, state: Any) -> Unchanged:
-        agreed = tuple(
-            (i, group.pairs[i][1], held.digest)
-            for i, held in row.sources.items()
-            if row.target is not None and held.digest == row.target.digest
-        )
+        agreed = tuple((i, key, digest) for i, key, _, digest in self._equal(group, row))
         if state == "gone":
-            agreed = tuple((i, group.pairs[i][1], "") for i in row.bases)
+            # A source that still holds a response keeps its base until the response has been deleted there.
+            agreed = tuple((i, group.pairs[i][1], "") for i in row.bases if i not in row.sources)
         return Unchanged(
             label="", record_key=self._key(group), ref=group.ref, person=row.person, state=state, digests=agreed
         )
@@ -257,7 +262,7 @@ class Items:
 
     def _write(self, group: Group, row: Row, side: int, value: Held, decided: bool) -> Iterator[AnyItem | Answer]:
         destination = self._destinations[side]
-        answer = self._answer(group, row, side, value)
+        answer = self._answer(group, row, side, value, decided)
         if isinstance(answer, str):
             yield self._reverse_skip(group, row, side, answer)
             return
@@ -299,14 +304,14 @@ class Items:
             label=self._group_label(group), record_key=self._key(group),
             dataset_id=self._destinations[side].dataset_id, record_id=record_id, position=position,
             person=self._user_at(side, row.person), username=self._username(row.person),
-            expects=self._own_digest(side, current), agreement=self._agreement(group, row, side, None),
+            expects=self._own_digest(side, current), agreement=self._agreement(group, row, side, None, True),
         )  # fmt: skip
 
     def _place(self, group: Group, side: int) -> tuple[str, int]:
         record_id = group.ref if side == TARGET else group.pairs[side][0]
         return record_id, self._store.workbench.member(side, record_id).position
 
-    def _answer(self, group: Group, row: Row, side: int, value: Held) -> Answer | str:
+    def _answer(self, group: Group, row: Row, side: int, value: Held, decided: bool) -> Answer | str:
         """The answer in the names of its destination, or why the destination cannot hold it."""
         person = row.person
         body, digest, user = value.body, value.digest, person
@@ -320,8 +325,14 @@ class Items:
             ):
                 return "no-counterpart: the source's server does not know this person"
             content = json.loads(self._store.bodies.get(body))
-            values = names.rename_values(content["values"], source.names.inverse(), self._target.settings)
-            misfit = names.response_problem(content["status"], values, source.settings)
+            back = source.names.inverse()
+            values = names.rename_values(content["values"], back, self._target.settings)
+            misfit = names.response_problem(content["status"], values, source.settings) or names.moved_spans(
+                content["values"],
+                back,
+                (self._target.settings, self._raw_fields(self._target, group.ref)),
+                (source.settings, self._raw_fields(source, group.pairs[side][0])),
+            )
             if misfit:
                 return f"does-not-fit: {misfit}"
             body = self._store.bodies.put(canonical_json({"status": content["status"], "values": values}))
@@ -332,18 +343,24 @@ class Items:
             body=body,
             leaves=digest,
             written_at=value.written_at or "",
-            agreement=self._agreement(group, row, side, value),
+            agreement=self._agreement(group, row, side, value, decided),
         )
 
-    def _agreement(self, group: Group, row: Row, side: int, value: Held | None) -> Agreement:
+    def _agreement(self, group: Group, row: Row, side: int, value: Held | None, decided: bool) -> Agreement:
         """Which pairs agree once `side` holds `value`."""
         digest = value.digest if value else None
+        keys = {i: group.pairs[i][1] for i in row.paired}
+        seen: tuple[tuple[int, str, str], ...] = ()
         if side != TARGET:
             sources = [side]
         else:
-            held = {i: row.sources.get(i) for i in row.paired}
-            sources = [i for i, h in held.items() if (h.digest if h else None) == digest]
-        return Agreement(person=row.person, digest=digest, pairs=tuple((i, group.pairs[i][1]) for i in sorted(sources)))
+            held = {i: h.digest if (h := row.sources.get(i)) else None for i in row.paired}
+            sources = [i for i, other in held.items() if other == digest]
+            if decided:
+                seen = tuple((i, keys[i], other) for i, other in held.items() if other is not None and other != digest)
+        return Agreement(
+            person=row.person, digest=digest, pairs=tuple((i, keys[i]) for i in sorted(sources)), seen=seen
+        )
 
     def _own_digest(self, side: int, held: Held) -> str:
         """The digest of a value in the names of the side that holds it."""
@@ -414,8 +431,12 @@ class Items:
         return next((_short(v) for v in self._fields(side, record_id).values() if isinstance(v, str)), record_id)
 
     def _fields(self, side: Side, record_id: str) -> dict[str, Any]:
-        content = json.loads(self._store.bodies.get(self._source_row(side, record_id).content))
-        return {side.names.field(name): value for name, value in content["fields"].items()}
+        """A record's fields under the target's names."""
+        return {side.names.field(name): value for name, value in self._raw_fields(side, record_id).items()}
+
+    def _raw_fields(self, side: Side, record_id: str) -> dict[str, Any]:
+        fields: dict[str, Any] = json.loads(self._store.bodies.get(self._source_row(side, record_id).content))["fields"]
+        return fields
 
 
 def _short(value: Any) -> str:

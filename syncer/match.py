@@ -197,11 +197,12 @@ def match_people(
             alike = tuple(sorted(n for n in ids if n.casefold() == name.casefold()))
             reason: Literal["differs-in-case", "no-counterpart"] = "differs-in-case" if alike else "no-counterpart"
             unmatched.append(Unmatched(user_id, name, responses, reason, alike))
-    _check_distinct(known, names)
+    check_distinct(known, names)
     return People(known, tuple(unmatched))
 
 
-def _check_distinct(known: Mapping[str, str], names: Mapping[str, str | None]) -> None:
+def check_distinct(known: Mapping[str, str], names: Mapping[str, str | None]) -> None:
+    """Raise UsageError if two people (user ids of one side, with their usernames) are one on the other."""
     owners: dict[str, str] = {}
     for user_id, other in known.items():
         if other in owners:

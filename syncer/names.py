@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,6 +70,23 @@ def check_names(names: Names, source: Settings, target: Settings) -> None:
         for old, new in labels.items():
             _known(old, options(question) if question else set(), f"label of {name}", "source")
             _known(new, options(counterpart) if counterpart else set(), f"label of {name}", "target")
+
+
+def check_distinct(names: Names, source: Settings, *, two_way: bool) -> None:
+    """Refuse a map under which two questions or fields of a source become one, so that an answer or a text would
+    be lost; for a two-way job also two labels, which could not be told apart on the way back. Raises UsageError."""
+    _distinct([names.question(q.name) for q in source.questions], "questions", "Give each one a name of its own")
+    _distinct([names.field(f["name"]) for f in source.fields], "fields", "Give each one a name of its own")
+    for question in source.questions if two_way else ():
+        labels = names.labels.get(question.name, {})
+        renamed = [labels.get(option, option) for option in sorted(options(question), key=str)]
+        _distinct(renamed, f"labels of {question.name}", "A two-way job needs a map that can be read both ways")
+
+
+def _distinct(renamed: list[Any], what: str, advice: str) -> None:
+    twice = sorted({str(name) for name in renamed if renamed.count(name) > 1})
+    if twice:
+        raise UsageError(f"under the map two {what} of the source become one: {twice[0]!r}", advice=advice)
 
 
 def _known(name: str, known: Iterable[Any], what: str, side: str) -> None:
@@ -169,7 +187,10 @@ def _ranking_problem(value: Any, question: Question, *, complete: bool) -> str |
     unknown = [name for name in names if name not in options(question)]
     if unknown:
         return f"{unknown[0]!r} is no option of this ranking"
-    missing = len(names) != len(options(question)) or any(item.get("rank") is None for item in value)
+    if len(set(names)) != len(names):
+        return "an option is ranked twice"
+    ranks = range(1, len(options(question)) + 1)
+    missing = len(names) != len(ranks) or any(item.get("rank") not in ranks for item in value)
     return "the ranking is not complete" if complete and missing else None
 
 
@@ -177,7 +198,35 @@ def _span_problem(value: Any, question: Question) -> str | None:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         return "the value is no list of spans"
     unknown = [item.get("label") for item in value if item.get("label") not in options(question)]
-    return f"{unknown[0]!r} is no label of this question" if unknown else None
+    if unknown:
+        return f"{unknown[0]!r} is no label of this question"
+    places = sorted((item["start"], item["end"]) for item in value)
+    overlap = any(one[1] > other[0] for one, other in itertools.pairwise(places))
+    return "spans overlap, which this question does not allow" if overlap and not _may_overlap(question) else None
+
+
+def _may_overlap(question: Question) -> bool:
+    return bool(question.settings.get("allow_overlapping", True))
+
+
+def moved_spans(
+    values: Values | None,
+    names: Names,
+    origin: tuple[Settings, Mapping[str, Any]],
+    destination: tuple[Settings, Mapping[str, Any]],
+) -> str | None:
+    """Why the spans of an answer would mark other characters on another copy of its record, or None.
+
+    Both sides are settings and fields of the record, under their own names; `names` leads from one to the other.
+    Texts that count as equal for matching may differ in the very characters that offsets count.
+    """
+    for name, answer in (values or {}).items():
+        ours, theirs = origin[0].question(name), destination[0].question(names.question(name))
+        if not ours or not theirs or ours.type != "span" or theirs.type != "span" or not answer.get("value"):
+            continue
+        if origin[1].get(ours.settings["field"]) != destination[1].get(theirs.settings["field"]):
+            return f"{theirs.name}: its spans would mark other characters, the texts are not exactly the same"
+    return None
 
 
 def record_problem(content: Mapping[str, Any], settings: Settings) -> str | None:

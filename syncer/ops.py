@@ -23,6 +23,14 @@ class Item(BaseModel):
     record_key: str
 
 
+class Judged(Item):
+    """An item about one person's response that is not, or will not stay, as it is on all sides."""
+
+    equal: tuple[tuple[int, str, str, str], ...] = ()
+    """(source, record key, person, digest) of sources that agree with the target as the plan was made: their base,
+    whatever becomes of the item. Without it the older copy would seem to be the changed one in the next plan."""
+
+
 class Agreement(BaseModel):
     """The base that holds once an operation is done: these pairs agree on this digest of this person
     (None: on no response at all)."""
@@ -35,6 +43,9 @@ class Agreement(BaseModel):
     """In the target's names."""
     pairs: tuple[tuple[int, str], ...]
     """(source, record key)"""
+    seen: tuple[tuple[int, str, str], ...] = ()
+    """(source, record key, digest) of the values over which this one was chosen: they are what their sources have
+    brought in, and no change in the next plan."""
 
 
 class Answer(BaseModel):
@@ -76,7 +87,7 @@ class CreateRecord(Item):
     """The id of a deleted record that this one brings back."""
 
 
-class WriteResponse(Item):
+class WriteResponse(Judged):
     """Insert (`expects` None) or update one person's response on an existing record."""
 
     kind: Literal["write_response"] = "write_response"
@@ -92,7 +103,7 @@ class WriteResponse(Item):
     """The server's time of the value that is expected, if only that very writing of it may be replaced (undo)."""
 
 
-class DeleteResponse(Item):
+class DeleteResponse(Judged):
     """Delete one person's response that was deleted on the other side."""
 
     kind: Literal["delete_response"] = "delete_response"
@@ -182,7 +193,7 @@ class Contender(BaseModel):
     updated_at: str
 
 
-class Conflict(Item):
+class Conflict(Judged):
     """Different work by one person on both sides; nothing says which is to stay."""
 
     kind: Literal["conflict"] = "conflict"
@@ -201,7 +212,7 @@ class Conflict(Item):
         return digest_of([self.dataset_id, self.record_key, self.person, digests, target])
 
 
-class Skip(Item):
+class Skip(Judged):
     """An item left alone: a response, or a whole record (`person` empty)."""
 
     kind: Literal["skip"] = "skip"
@@ -238,6 +249,7 @@ Operation = (
 PlanItem = Annotated[Operation | Conflict | Skip | Unchanged, Field(discriminator="kind")]
 _adapter: TypeAdapter[Operation | Conflict | Skip | Unchanged] = TypeAdapter(PlanItem)
 
+JUDGED_KINDS = ("write_response", "delete_response", "conflict", "skip")
 SETUP_KINDS = ("create_dataset", "create_user", "add_member")
 
 

@@ -54,6 +54,7 @@ class Pairing:
         self._sources = sources
         self._options = options
         self._shared = _shared_fields(target, sources)
+        self._has_spans = any(question.type == "span" for question in target.settings.questions)
 
     def fill(self) -> None:
         """Pair everything. The result depends on the snapshots, the links and the options alone."""
@@ -82,14 +83,14 @@ class Pairing:
             keys: list[tuple[str, int, str]] = []
             for row in page:
                 content = names.rename_content(self._content(row), side.names, side.settings)
-                if side.index != TARGET and not self._options.filters.keeps_record(row, content):
-                    continue
-                shared = match.fields_digest(content["fields"], self._shared, self._options.rules)
-                members.append(Member(row.position, row.remote_id, row.external_id, shared))
                 link = row.remote_id if side.index == TARGET else links.get(row.remote_id)
                 found = match.own_keys(side.snapshot.dataset_id, row.remote_id, row.external_id, link)
                 found += match.content_keys(content, row.external_id, self._shared, self._options.rules)
+                # Also of records that a filter keeps out: a mirror must know that they are there.
                 keys += [(row.remote_id, rank, key) for rank, key in found]
+                if side.index == TARGET or self._options.filters.keeps_record(row, content):
+                    shared = match.fields_digest(content["fields"], self._shared, self._options.rules)
+                    members.append(Member(row.position, row.remote_id, row.external_id, shared))
             self._bench.add_records(side.index, members, keys)
 
     def _content(self, row: RecordRow) -> dict[str, Any]:
@@ -109,7 +110,8 @@ class Pairing:
                 rows = self._ambiguous(side, sources, rule)
             else:
                 rows = [self._paired(side, source, target, rule) for source, target in pairs]
-                used |= {m.remote_id for pair in pairs for m in pair}
+                used |= {target.remote_id for _, target in pairs}
+            used |= {source.remote_id for source in sources}
             self._bench.add_pairs(rows)
 
     def _ambiguous(self, side: Side, sources: list[Member], rule: str) -> list[PairRow]:
@@ -121,7 +123,9 @@ class Pairing:
         return PairRow(side.index, member.remote_id, ref, self._key(side, member, None), rule, outcome)
 
     def _paired(self, side: Side, source: Member, target: Member, rule: str) -> PairRow:
-        differs = source.shared != target.shared and not self._options.allow_different_fields
+        # Without a shared field nothing shows that two records with one number have one text.
+        same = source.shared == target.shared and self._shared
+        differs = not same and not self._options.allow_different_fields
         outcome = "content-differs" if differs else "matched"
         if target.remote_id.startswith("new:") and not differs:
             outcome = "new"
@@ -151,7 +155,7 @@ class Pairing:
                 ref = f"new:{side.index}:{member.remote_id}"
                 self._bench.add_refs([(ref, _ord(side, member))])
                 rows.append(PairRow(side.index, member.remote_id, ref, self._key(side, member, None), "", "new"))
-                new.append((member.remote_id, ref, match.FIRST_RULE))
+                new.append((member.remote_id, ref, match.MINTED))
         self._bench.add_pairs(rows)
         self._bench.promote(side.index, new)
 
@@ -183,7 +187,7 @@ class Pairing:
             except KeyError:
                 return None  # its record was filtered out
             person, problem = self._person(side, response)
-            body, digest, misfit = self._translated(side, response)
+            body, digest, misfit = self._translated(side, response, ref)
             problem = problem or misfit
         return AnswerRow(
             ref, person, side.index, digest, body, response.status, response.updated_at, response.remote_id, problem
@@ -207,16 +211,35 @@ class Pairing:
         users = {user.user_id: user.username for user in self._store.snapshots.users(side.snapshot.id)}
         return users.get(user_id) if user_id is not None else None
 
-    def _translated(self, side: Side, response: Any) -> tuple[str, str, str | None]:
+    def _translated(self, side: Side, response: Any, ref: str) -> tuple[str, str, str | None]:
         """Body and digest in the target's names, and why the target could not hold it."""
         body = json.loads(self._store.bodies.get(response.body))
         values = names.rename_values(body["values"], side.names, side.settings)
         misfit = names.response_problem(body["status"], values, self._target.settings)
+        if misfit is None and self._has_spans:
+            origin = (side.settings, self._fields(side, response.record_id))
+            misfit = names.moved_spans(body["values"], side.names, origin, self._home(ref))
         problem = f"does-not-fit: {misfit}" if misfit else None
         if values == body["values"]:
             return response.body, response.digest, problem
         text = canonical_json({"status": body["status"], "values": values})
         return self._store.bodies.put(text), response_digest(body["status"], values), problem
+
+    def _home(self, ref: str) -> tuple[Settings, dict[str, Any]]:
+        """The target's settings and the fields of the record behind a ref, under the target's names."""
+        _, _, rest = ref.partition(":")
+        if not rest:
+            return self._target.settings, self._fields(self._target, ref)
+        index, _, record_id = rest.partition(":")
+        side = self._sources[int(index)]
+        fields = self._fields(side, record_id)
+        return self._target.settings, {side.names.field(name): value for name, value in fields.items()}
+
+    def _fields(self, side: Side, record_id: str) -> dict[str, Any]:
+        row = self._store.snapshots.record(side.snapshot.id, record_id)
+        assert row is not None
+        fields: dict[str, Any] = self._content(row)["fields"]
+        return fields
 
 
 def _ord(side: Side, member: Member) -> int:

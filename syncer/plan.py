@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Literal
 
@@ -179,7 +179,8 @@ def _settled(row: Row, rules: Rules, outcomes: Mapping[int, Outcome]) -> Verdict
         return Verdict(Keep("gone"))
     if Outcome.DELETED_AT_TARGET in found:
         reverse: tuple[Write | Delete, ...] = ()
-        if rules.two_way and rules.propagate_deletes:
+        # A copy that holds it and never agreed with the target is no witness of a deletion.
+        if rules.two_way and rules.propagate_deletes and found <= {Outcome.DELETED_AT_TARGET, Outcome.GONE}:
             reverse = tuple(Delete(i) for i, o in outcomes.items() if o is Outcome.DELETED_AT_TARGET)
         if reverse:
             return Verdict(Keep("gone"), reverse)
@@ -263,13 +264,18 @@ def _choose(contenders: Mapping[int, Held | None], rules: Rules) -> _Choice | No
 
 
 def _newest(values: list[Held], tolerance: timedelta) -> _Choice | None:
-    times = [(datetime.fromisoformat(held.written_at), held) for held in values if held.written_at]
+    times = [(_moment(held.written_at), held) for held in values if held.written_at]
     if len(times) != len(values):
         return None
     times.sort(key=lambda pair: pair[0])
     latest, winner = times[-1]
     close = [held for time, held in times[:-1] if held.digest != winner.digest and latest - time <= tolerance]
     return None if close else _Choice(winner)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _reason(row: Row, contenders: Mapping[int, Held | None]) -> ConflictReason:

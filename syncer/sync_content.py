@@ -186,10 +186,11 @@ def _fitting(part: Part, value: Any, settings: Settings) -> Any:
 
 
 def record_deletions(store: Store, target: Side) -> Iterator[DeleteRecord]:
-    """Target records that no source has (mirror)."""
-    paired = {pair.ref for pair in store.workbench.pairs()}
+    """Target records that no source has (mirror). One that shares a key with any source record stays, although
+    the two could not be paired: it may be one of several candidates, or its counterpart is filtered out."""
+    wanted = store.workbench.wanted_targets()
     for row in store.snapshots.records(target.snapshot.id):
-        if row.remote_id in paired:
+        if row.remote_id in wanted:
             continue
         responses = list(store.snapshots.responses(target.snapshot.id, row.remote_id))
         answers = sorted((r.user_id or "", r.digest) for r in responses)

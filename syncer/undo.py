@@ -274,7 +274,8 @@ class Inverse:
 
 def _forget(agreement: Agreement) -> Agreement:
     """After an undo the pairs agree on nothing: the next run compares afresh."""
-    return agreement.model_copy(update={"digest": None})
+    pairs = (*agreement.pairs, *((source, key) for source, key, _ in agreement.seen))
+    return agreement.model_copy(update={"digest": None, "pairs": pairs, "seen": ()})
 
 
 def _intents(store: Store, run_id: int) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -49,11 +50,9 @@ class Deadline:
         with self._lock:
             if self._socket is None:
                 return
-            try:
+            with contextlib.suppress(OSError):
                 # Not SSLSocket.shutdown, which would pull the TLS object from under the reading thread.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 def socket_of(event: str, info: dict[str, Any]) -> socket.socket | None:

@@ -241,7 +241,7 @@ class Transport:
         with self._client.stream(
             request.method,
             self.connection.url + request.path,
-            params=request.params or None,
+            params=list(request.params) or None,
             content=content,
             headers={} if content is None else {"Content-Type": "application/json"},
             extensions={"trace": trace},

@@ -12,16 +12,25 @@ from .state import Dataset, Record
 class Index:
     """Ids of records per dataset, with switches for what a real index does wrong.
 
-    `lag`: changes wait until `refresh()`. `stale`: deleted records stay in the index. `down`: every write to it
-    fails. `forget` loses one record for good, as an indexing error that was only logged does.
+    While it is `down`, every write to it fails.
     """
 
     def __init__(self) -> None:
-        self.lag = False
-        self.stale = False
         self.down = False
+        self._lag = False
+        self._forgotten: frozenset[str] = frozenset()
+        self._stale: frozenset[str] = frozenset()
         self._known: dict[str, dict[str, datetime]] = {}
         self._waiting: list[tuple[str, str, datetime | None]] = []
+
+    def set(self, *, lag: bool = False, forget: Iterable[str] = (), stale: Iterable[str] = ()) -> None:
+        """Set all that the index gets wrong from now on; without arguments it is right again.
+
+        lag: it misses records added from now on and keeps those that are deleted. forget: ids that it does not
+        have. stale: ids that it keeps when the records are deleted.
+        """
+        self._lag, self._forgotten, self._stale = lag, frozenset(forget), frozenset(stale)
+        self._settle()
 
     def require(self) -> None:
         """Raise the server's 500 if the index is down."""
@@ -32,29 +41,29 @@ class Index:
         self._change([(dataset.id, record.id, record.inserted_at) for record in records])
 
     def remove(self, dataset: Dataset, record_ids: Iterable[str]) -> None:
-        if not self.stale:
-            self._change([(dataset.id, record_id, None) for record_id in record_ids])
-
-    def forget(self, dataset_id: str, record_id: str) -> None:
-        self._known[dataset_id].pop(record_id)
-
-    def refresh(self) -> None:
-        """Let everything that waits become visible."""
-        waiting, self._waiting = self._waiting, []
-        for dataset_id, record_id, inserted_at in waiting:
-            known = self._known.setdefault(dataset_id, {})
-            if inserted_at is None:
-                known.pop(record_id, None)
-            else:
-                known[record_id] = inserted_at
+        self._change([(dataset.id, record_id, None) for record_id in record_ids])
 
     def ids(self, dataset: Dataset) -> list[str]:
         """The ids that the index has, in the order of the list."""
         known = self._known.get(dataset.id, {})
-        return sorted(known, key=lambda record_id: known[record_id])
+        return sorted(known.keys() - self._forgotten, key=lambda record_id: known[record_id])
 
     def _change(self, changes: list[tuple[str, str, datetime | None]]) -> None:
         self.require()
         self._waiting += changes
-        if not self.lag:
-            self.refresh()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let the index learn what it is not set to miss."""
+        if self._lag:
+            return
+        waiting, self._waiting = self._waiting, []
+        for change in waiting:
+            dataset_id, record_id, inserted_at = change
+            known = self._known.setdefault(dataset_id, {})
+            if inserted_at is not None:
+                known[record_id] = inserted_at
+            elif record_id in self._stale:
+                self._waiting.append(change)
+            else:
+                known.pop(record_id, None)

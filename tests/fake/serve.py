@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -13,12 +13,16 @@ from .server import FakeArgilla
 
 @dataclass(frozen=True)
 class Served:
-    """A server that tests can talk to: the same three names as a real one has, and the fake behind it."""
+    """A server that tests can talk to: the same names as a real one has, and the fake behind it."""
 
     url: str
     version: str
     owner_key: str
     fake: FakeArgilla
+
+    def index(self, *, lag: bool = False, forget: Iterable[str] = (), stale: Iterable[str] = ()) -> None:
+        """Set all that the search index gets wrong from now on; without arguments it is right again."""
+        self.fake.index.set(lag=lag, forget=forget, stale=stale)
 
 
 class _Server(LoopbackServer):

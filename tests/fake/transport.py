@@ -46,9 +46,7 @@ class FakeTransport(httpx.BaseTransport):
             case Chaos.CUT:
                 raise httpx.WriteError("connection reset", request=request)
             case Chaos.BUSY:
-                return httpx.Response(
-                    429, headers={"retry-after": "1"}, stream=httpx.ByteStream(b""), request=request
-                )
+                return httpx.Response(429, headers={"retry-after": "1"}, stream=httpx.ByteStream(b""), request=request)
             case Chaos.BROKEN_BEFORE:
                 return httpx.Response(500, stream=httpx.ByteStream(b""), request=request)
             case Chaos.LOST:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -78,7 +78,7 @@ def test_a_rule_fires_once_for_its_nth_match_or_always_from_there(client: httpx.
     [(faults.cut_before, False), (faults.cut_sending, False), (faults.lose_answer, True)],
 )
 def test_a_cut_connection_is_an_error_and_the_work_is_done_or_not(
-    client: httpx.Client, proxy: FaultProxy, served: Served, make: type[Fault], done: bool, reset: bool
+    client: httpx.Client, proxy: FaultProxy, served: Served, make: Callable[..., Fault], done: bool, reset: bool
 ) -> None:
     proxy.on(make(reset=reset), "POST")
     with pytest.raises(httpx.ReadError if reset else httpx.RemoteProtocolError):

@@ -97,9 +97,9 @@ def _install(result: Build, requirements: Path, lock: int) -> None:
     result.template.mkdir(parents=True)
     _run([sys.executable, "-m", "venv", result.folder / "env"], result, lock)
     # the servers declare an older Python than they need, and the pinned set is complete: nothing to resolve
-    pip = [result.python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    pip: list[str | Path] = [result.python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     _run([*pip, "--no-deps", "--ignore-requires-python", "-r", requirements], result, lock)
-    command = [result.python, LAUNCHER, "command", "database"]
+    command: list[str | Path] = [result.python, LAUNCHER, "command", "database"]
     _run([*command, "migrate"], result, lock)
     owner = ["--password", OWNER_PASSWORD, "--api-key", "replaced-by-each-server"]
     _run([*command, "users", "create_default", "--quiet", *owner], result, lock)

@@ -12,7 +12,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -54,7 +54,7 @@ class Faults:
     def set(self, lag: bool, forget: Iterable[str], stale: Iterable[str]) -> None:
         """Replace the faults: what is not asked for is healed, a lag that goes on keeps its beginning."""
         if lag:
-            self.lag_since = self.lag_since or _database_time(datetime.now(timezone.utc))
+            self.lag_since = self.lag_since or _database_time(datetime.now(UTC))
         else:
             self.lag_since = None
         self.forget = [UUID(record_id).hex for record_id in forget]
@@ -163,7 +163,8 @@ class Statement:
         name = None if isinstance(query, str) else query.field
         within = "" if name is None else f" AND key = {self.bind(name)}"
         return " AND ".join(
-            f"EXISTS (SELECT 1 FROM json_each(records.fields) WHERE instr(lower(value), {self.bind(w.lower())}){within})"
+            f"EXISTS (SELECT 1 FROM json_each(records.fields)"
+            f" WHERE instr(lower(value), {self.bind(w.lower())}){within})"
             for w in words
         )
 
@@ -327,5 +328,5 @@ def _bound(limit: Any) -> Any:
 def _database_time(time: datetime) -> str:
     """A moment as the server writes it into SQLite: UTC without a zone, always with microseconds."""
     if time.tzinfo is not None:
-        time = time.astimezone(timezone.utc)
+        time = time.astimezone(UTC)
     return time.strftime("%Y-%m-%d %H:%M:%S.%f")

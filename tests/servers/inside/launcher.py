@@ -40,7 +40,7 @@ def restore_enum_format() -> None:
         shown: str = mixed_in.__format__(self._value_, spec)
         return shown
 
-    enum.Enum.__format__ = old_format  # type: ignore[method-assign]
+    enum.Enum.__format__ = old_format  # type: ignore[method-assign, assignment]
 
 
 def die_with_parent() -> None:
@@ -64,15 +64,25 @@ def start_redis() -> subprocess.Popen[bytes] | None:
     binary = Path(sys.prefix, "bin", "redis-server")
     if not binary.exists():
         return None
-    command = [binary, "--port", "0", "--unixsocket", HOME / "redis.sock", "--save", "", "--dir", HOME]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)  # noqa: PLW1509
+    command: list[str | Path] = [
+        binary,
+        "--port",
+        "0",
+        "--unixsocket",
+        HOME / "redis.sock",
+        "--save",
+        "",
+        "--dir",
+        HOME,
+    ]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
 
 
 def start_worker() -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, __file__, "work"],
         stdin=subprocess.DEVNULL,
-        preexec_fn=die_with_parent,  # noqa: PLW1509
+        preexec_fn=die_with_parent,
     )
 
 

@@ -1,0 +1,26 @@
+"""What every test gets: no settings of the machine, a lease folder of its own, and repeatable Hypothesis runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["tests.servers.fixtures"]
+
+settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Take the machine's settings away; returns the folder in which this test's state of the user lies."""
+    for name in list(os.environ):
+        if name.startswith(("ARGILLA_", "SYNCER_")):
+            monkeypatch.delenv(name)
+    place = tmp_path_factory.mktemp("user-state")
+    monkeypatch.setenv("XDG_STATE_HOME", str(place))
+    return place

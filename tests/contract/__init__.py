@@ -1,0 +1,1 @@
+"""What the product takes for granted about Argilla, asserted on the fake server and on real ones alike."""
