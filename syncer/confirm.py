@@ -159,9 +159,15 @@ class Confirmation:
                 source_snapshot=source.snapshot,
                 swept_at=swept_at,
                 two_way=int(self._header.options.two_way),
-                source_activity=self._store.snapshots.get(source.snapshot).activity,
-                target_activity=self._store.snapshots.get(self._header.target.snapshot).activity,
+                source_activity=self._token(source.snapshot),
+                target_activity=self._token(self._header.target.snapshot),
             )
+
+    def _token(self, snapshot_id: int) -> str:
+        """What the quick check compares: as read before this run, so the run's own creations make the next
+        one sweep again."""
+        shot = self._store.snapshots.get(snapshot_id)
+        return f"{shot.activity} {shot.records}"
 
     def _save_created(self, pairs: Mapping[int, str]) -> None:
         links: dict[int, list[Link]] = {}
