@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: dev test lint types fmt
+.PHONY: dev demo test lint types fmt
 
 dev: $(VENV)/ready
 
@@ -25,3 +25,7 @@ fmt: dev
 
 test: lint types
 	$(BIN)/pytest
+
+# KEEP=1 holds the server open until Ctrl-C.
+demo: dev
+	$(BIN)/python -m tests.demo $(if $(KEEP),--keep)

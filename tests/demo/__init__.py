@@ -1,0 +1,1 @@
+"""The demo: real annotations of ten people move home into a group dataset."""
