@@ -193,7 +193,7 @@ class Transport:
         )
 
     def _where(self, request: Request) -> str:
-        return f"server {self.connection.name}, {request.method} {request.path}"
+        return f"server {self.connection.name}, {request.method} {self.connection.url}{request.path}"
 
     def _plain(self, text: str) -> str:
         return plain(text, secrets=self.connection.secrets)

@@ -1,0 +1,1 @@
+"""The product's entry point against real servers."""
