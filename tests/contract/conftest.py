@@ -11,6 +11,7 @@ from tests.fake import FakeArgilla, serve
 from tests.servers.seed import Admin
 
 from .scene import QUESTIONS, SERVERS, Scene, ServerLike
+from .site import Site, Stage
 
 REAL = {"1.27.0": "server_old", "2.8.0": "server_new"}
 
@@ -35,3 +36,10 @@ def scene(server: ServerLike) -> Iterator[Scene]:
         bob = admin.user(f"bob-{suffix}", workspaces=[workspace])
         dataset = admin.dataset(workspace, "reviews", questions=QUESTIONS)
         yield Scene(server, admin, ann, bob, dataset, suffix)
+
+
+@pytest.fixture
+def stage(server: ServerLike) -> Iterator[Stage]:
+    """A dataset and two people of the test's own."""
+    with Admin(server.url, server.owner_key, server.version) as admin:
+        yield Stage.build(Site(admin), uuid4().int % 10**12)
