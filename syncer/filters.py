@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
-from syncer.model import canonical_json
+from syncer.model import canonical_json, moment
 
 
 class RecordLike(Protocol):
@@ -51,6 +50,13 @@ class Filters(BaseModel):
     query: str | None = None
     """Text that some field contains, whatever the case."""
 
+    @field_validator("since", "until")
+    @classmethod
+    def _is_time(cls, text: str | None) -> str | None:
+        if text is not None:
+            moment(text)
+        return text
+
     @property
     def by_author(self) -> bool:
         """Whether usernames matter."""
@@ -73,20 +79,14 @@ class Filters(BaseModel):
             return False
         if self.authors and username not in self.authors:
             return False
-        written = _moment(row.updated_at)
-        if self.since is not None and written < _moment(self.since):
+        written = moment(row.updated_at)
+        if self.since is not None and written < moment(self.since):
             return False
-        return self.until is None or written < _moment(self.until)
+        return self.until is None or written < moment(self.until)
 
 
 def _text(fields: Mapping[str, Any]) -> str:
     return "\n".join(v if isinstance(v, str) else canonical_json(v) for v in fields.values())
-
-
-def _moment(text: str) -> datetime:
-    """A point in time; without a zone it is UTC, as the servers write it."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _matches(value: Any, wanted: str) -> bool:

@@ -162,9 +162,12 @@ class Runner:
         except KeyError:
             raise UsageError(f"there is no run {run_id}", advice="`syncer runs` lists them") from None
 
-    def pending_runs(self, dataset_ids: Sequence[str]) -> list[int]:
-        """Interrupted runs on some datasets, oldest first: they are finished before anything new begins."""
-        wanted = set(dataset_ids)
+    def pending_runs(self, sides: Sequence[Located | SideHeader]) -> list[int]:
+        """Interrupted runs on some datasets, oldest first: they are finished before anything new begins.
+
+        A run that was interrupted while it created a dataset may know it by its reference only.
+        """
+        wanted = {name for side in sides for name in (side.dataset_id, f"new:{side.reference}")}
         return [
             run.id for run in self._store.journal.unfinished() if wanted & set(self._store.journal.datasets(run.id))
         ]
@@ -191,7 +194,7 @@ class Runner:
             connection = self._servers.connection(side.server)
             if connection.url.rstrip("/") != side.url.rstrip("/"):
                 raise _stale(plan_id, side, f"the server {side.server} was {side.url} and is now {connection.url}")
-            pending = self.pending_runs([side.dataset_id])
+            pending = self.pending_runs([side])
             if pending and self._store.plans.get(plan_id).kind != "recover":
                 raise Refused(
                     f"run {pending[0]} on this dataset was interrupted",

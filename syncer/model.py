@@ -23,6 +23,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
@@ -63,6 +64,12 @@ def mint_external_id(dataset_id: str, record_id: str) -> str:
 def is_minted(external_id: str | None) -> bool:
     """Whether an external id was given by `mint_external_id`."""
     return external_id is not None and external_id.startswith(MINTED_PREFIX)
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 time, in UTC if it names no zone, as a server's times do. Raises ValueError."""
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def canonical_values(values: Values | None) -> Values:

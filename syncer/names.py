@@ -67,6 +67,8 @@ def check_names(names: Names, source: Settings, target: Settings) -> None:
     for name, labels in names.labels.items():
         _known(name, {q.name for q in source.questions}, "question", "source")
         question, counterpart = source.question(name), target.question(names.question(name))
+        if question is not None and question.type == "rating":
+            raise UsageError(f"{name!r} is a rating: its values are numbers and cannot be renamed")
         for old, new in labels.items():
             _known(old, options(question) if question else set(), f"label of {name}", "source")
             _known(new, options(counterpart) if counterpart else set(), f"label of {name}", "target")

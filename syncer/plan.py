@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from typing import Literal
+
+from syncer.model import moment
 
 Policy = Literal["report", "source", "target", "newest", "prefer-submitted"]
 ConflictReason = Literal["both-changed", "no-base", "deleted-and-changed", "sources-disagree"]
@@ -264,18 +266,13 @@ def _choose(contenders: Mapping[int, Held | None], rules: Rules) -> _Choice | No
 
 
 def _newest(values: list[Held], tolerance: timedelta) -> _Choice | None:
-    times = [(_moment(held.written_at), held) for held in values if held.written_at]
+    times = [(moment(held.written_at), held) for held in values if held.written_at]
     if len(times) != len(values):
         return None
     times.sort(key=lambda pair: pair[0])
     latest, winner = times[-1]
     close = [held for time, held in times[:-1] if held.digest != winner.digest and latest - time <= tolerance]
     return None if close else _Choice(winner)
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _reason(row: Row, contenders: Mapping[int, Held | None]) -> ConflictReason:

@@ -27,8 +27,7 @@ def run_job(
     The quick check has blind spots (writes that move no activity), so a full sweep is made at least every
     `full_every`.
     """
-    datasets = [located.dataset_id for located in [*sources, target]]
-    for run_id in runner.pending_runs(datasets):
+    for run_id in runner.pending_runs([*sources, target]):
         runner.resume(run_id)
         full = True
     if not full and is_quiet(store, job, sources, target, now):

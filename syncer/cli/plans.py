@@ -13,6 +13,7 @@ from syncer.cli.session import Session, pass_session
 from syncer.errors import Refused, UsageError
 from syncer.jobs import RunResult
 from syncer.options import Limits
+from syncer.plan_model import Located
 
 SHOWN = 2000
 HTML = click.option("--html", type=click.Path(path_type=Path), help="Also write the plan as an HTML page.")
@@ -135,7 +136,7 @@ def migrate(session: Session, /, references: tuple[str, ...], html: Path | None,
     options = job_options(flags)
     if len(references) > 1:
         target = session.target(references[-1], create=options.create)
-        _finish_pending(session, target.dataset_id)
+        _finish_pending(session, target)
     plan_id = _make(session, references, flags)
     data = print_plan(session, plan_id, html) if not session.as_json else None
     refusals = session.runner.refusals(plan_id)
@@ -149,8 +150,8 @@ def migrate(session: Session, /, references: tuple[str, ...], html: Path | None,
     return print_run(session, session.runner.apply(plan_id, full=full))
 
 
-def _finish_pending(session: Session, dataset_id: str) -> None:
-    for run_id in session.runner.pending_runs([dataset_id]):
+def _finish_pending(session: Session, target: Located) -> None:
+    for run_id in session.runner.pending_runs([target]):
         session.confirm(f"Run {run_id} on this target was interrupted. Finish it first?")
         session.say(f"run {run_id} was interrupted and is finished first")
         session.runner.resume(run_id)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from syncer.filters import Filters
 
@@ -89,3 +90,9 @@ RESPONSES: dict[str, tuple[dict[str, Any], str | None, bool]] = {
 @pytest.mark.parametrize(("given", "author", "kept"), RESPONSES.values(), ids=RESPONSES.keys())
 def test_responses(given: dict[str, Any], author: str | None, kept: bool) -> None:
     assert Filters(**given).keeps_response(Row(status="submitted"), author) is kept
+
+
+@pytest.mark.parametrize("field", ["since", "until"])
+def test_what_is_no_time_is_refused(field: str) -> None:
+    with pytest.raises(ValidationError, match="isoformat"):
+        Filters.model_validate({field: "yesterday"})
