@@ -1,0 +1,1 @@
+"""The protocol of one operation, with people and faults at every step of it."""
