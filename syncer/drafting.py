@@ -55,7 +55,7 @@ class Draft:
                 self._store.snapshots.authors(shot.id),
                 self._users[index],
                 self._target_users,
-                same_server=_same_server(located, self._target[0]),
+                same_server=_same_server(shot, self._target[1]),
                 user_map=self._options.users,
             )
             self._people[index] = dict(people.known)
@@ -166,7 +166,8 @@ class Draft:
                 )
 
     def _publish(self) -> bool:
-        return any(located.dataset is not None and located.dataset.status == "ready" for located, _ in self._sources)
+        """A draft stays a draft; what comes from a snapshot is published."""
+        return any(located.dataset is None or located.dataset.status == "ready" for located, _ in self._sources)
 
     def _outsiders(self) -> list[tuple[str, str]]:
         """Authors who are no members of the target's workspace, by name; owners need no membership."""
@@ -190,7 +191,7 @@ class Draft:
                     self._store.snapshots.authors(self._target[1].id),
                     self._target_users,
                     self._users[index],
-                    same_server=_same_server(located, self._target[0]),
+                    same_server=_same_server(shot, self._target[1]),
                     user_map={b: a for a, b in self._options.users.items()},
                 )
                 back = {**reverse.known, **back}
@@ -225,6 +226,7 @@ class Draft:
             if item.expects is None and item.dataset_id == self._target[1].dataset_id:
                 self._submitted[item.record_id] += self._is_submitted(item.answer)
         elif isinstance(item, ops.CreateRecord | ops.RecreateRecord):
+            self._kinds["minted"] += item.minted
             for answer in item.answers:
                 self._written[answer.username] += 1
             submitted = sum(self._is_submitted(answer) for answer in item.answers)
@@ -298,6 +300,8 @@ class Draft:
             )
         if self._kinds["create_record"]:
             yield "created records, responses and suggestions get new ids and times"
+        if self._kinds["minted"]:
+            yield f"{self._kinds['minted']} records without an external id get one that begins with `syncer-`"
         yield from sync_content.settings_losses(
             self._settings, self._target_settings, self._target[0].client.capabilities
         )
@@ -323,9 +327,9 @@ def names_of(options: JobOptions, settings: Settings) -> Names:
     )
 
 
-def _same_server(one: Located, other: Located) -> bool:
-    a, b = one.client.connection, other.client.connection
-    return a.name == b.name or a.url.rstrip("/") == b.url.rstrip("/")
+def _same_server(one: SnapshotRow, other: SnapshotRow) -> bool:
+    """Whether two snapshots come from one server: then ids of users mean the same people."""
+    return one.url.rstrip("/") == other.url.rstrip("/")
 
 
 def _author_text(author: match.Unmatched) -> str:

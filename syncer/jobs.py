@@ -82,6 +82,16 @@ class Runner:
         """Snapshot, match and plan; returns the plan's id. Nothing is sent but reads."""
         return Planner(self._store, options, self._clock, self._listener, job).plan(sources, target)
 
+    def plan_restore(self, snapshot_id: int, target: Located, options: JobOptions) -> int:
+        """Plan to bring a snapshot of the state back, into the target; returns the plan's id."""
+        try:
+            shot = self._store.snapshots.get(snapshot_id)
+        except KeyError:
+            raise UsageError(f"there is no snapshot {snapshot_id}", advice="`syncer snapshots` lists them") from None
+        if not shot.complete or self._store.snapshots.changed_bodies(snapshot_id):
+            raise Refused(f"snapshot {snapshot_id} is not whole", advice="`syncer snapshots verify` says more")
+        return Planner(self._store, options, self._clock, self._listener).restore(shot, target)
+
     def refusals(self, plan_id: int, limits: GuardLimits | None = None) -> list[guard.Refusal]:
         """Why a plan may not be applied: people without a counterpart, and the guard's reasons."""
         header, summary = self.load(plan_id)

@@ -83,7 +83,9 @@ class Pairing:
             keys: list[tuple[str, int, str]] = []
             for row in page:
                 content = names.rename_content(self._content(row), side.names, side.settings)
-                link = row.remote_id if side.index == TARGET else links.get(row.remote_id)
+                # A snapshot of the target itself (restore) knows its records by their own ids.
+                own = side.snapshot.dataset_id == self._target.snapshot.dataset_id
+                link = row.remote_id if own else links.get(row.remote_id)
                 found = match.own_keys(side.snapshot.dataset_id, row.remote_id, row.external_id, link)
                 found += match.content_keys(content, row.external_id, self._shared, self._options.rules)
                 # Also of records that a filter keeps out: a mirror must know that they are there.

@@ -41,6 +41,12 @@ class Planner:
         shot = self._snapshot(target) if target.dataset else self._virtual(target, shots)
         return self.plan_snapshots(list(zip(sources, shots, strict=True)), (target, shot))
 
+    def restore(self, shot: SnapshotRow, target: Located) -> int:
+        """Plan from a stored snapshot instead of a dataset; whatever it came from need not exist any more."""
+        source = Located(target.client, shot.reference, None)
+        there = self._snapshot(target) if target.dataset else self._virtual(target, [shot])
+        return self.plan_snapshots([(source, shot)], (target, there))
+
     def _snapshot(self, located: Located) -> SnapshotRow:
         assert located.dataset is not None
         return take_snapshot(

@@ -79,8 +79,9 @@ class ResponseWriter:
                 case Drifted(why=why):
                     self._ledger.end("drifted", [(key, {"why": why, **self._seen(records[op.record_id], user)})])
                 case Done(current=current):
-                    if intent is not None:
-                        # Sent before, and the answer was lost: the window of that send lasted until now.
+                    if intent is not None and op.way == "upsert":
+                        # Sent before, and the answer was lost: the window of that send lasted until now. A single
+                        # write moves the activity itself, so there it tells nothing.
                         self._report(op, current, intent.get("activity"), activity)
                     self._ledger.end("done", [(key, self._result(op, current, sent=intent is not None))])
         return ready

@@ -20,6 +20,7 @@ COMMANDS = {
     "migrate": "plans",
     "snapshot": "snapshots",
     "snapshots": "snapshots",
+    "restore": "plans",
     "prune": "snapshots",
     "runs": "runs",
     "resume": "runs",

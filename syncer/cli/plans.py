@@ -138,14 +138,34 @@ def migrate(session: Session, /, references: tuple[str, ...], html: Path | None,
         target = session.target(references[-1], create=options.create)
         _finish_pending(session, target)
     plan_id = _make(session, references, flags)
-    data = print_plan(session, plan_id, html) if not session.as_json else None
+    return _carry_out(session, plan_id, html, full=full)
+
+
+@click.command()
+@click.argument("snapshot_id", type=int, metavar="SNAPSHOT")
+@click.argument("reference", metavar="TARGET")
+@add(JOB)
+@HTML
+@click.option("--full", is_flag=True, help="Verify the whole target, not only what was touched.")
+@pass_session
+def restore(session: Session, /, snapshot_id: int, reference: str, html: Path | None, full: bool, **flags: Any) -> int:
+    """Bring a snapshot back: into an empty dataset, a new one (--create), or the one it was taken of."""
+    options = job_options(flags)
+    target = session.target(reference, create=options.create)
+    _finish_pending(session, target)
+    return _carry_out(session, session.runner.plan_restore(snapshot_id, target, options), html, full=full)
+
+
+def _carry_out(session: Session, plan_id: int, html: Path | None, *, full: bool) -> int:
+    """Show a plan, refuse or ask, apply."""
+    if not session.as_json:
+        print_plan(session, plan_id, html)
     refusals = session.runner.refusals(plan_id)
     if refusals:
         _refuse(plan_id, refusals)
     operations = sum(n for (category, _), n in session.store.plans.count(plan_id).items() if category == "operation")
     if operations:
         session.confirm(f"Apply these {operations} operations?")
-    del data
     session.watch_signals()
     return print_run(session, session.runner.apply(plan_id, full=full))
 

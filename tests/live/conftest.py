@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.world import World
-from tests.servers import Server
+from tests.servers import Server, running_server
 from tests.servers.seed import Admin
 
 
@@ -34,3 +34,10 @@ def any_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]
     """On both, one after the other."""
     server = request.getfixturevalue({"2.8.0": "server_new", "1.27.0": "server_old"}[request.param])
     yield from _world(server, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def second_new_server() -> Iterator[Server]:
+    """Another 2.8.0, with other ids and people."""
+    with running_server("2.8.0") as server:
+        yield server
