@@ -115,6 +115,15 @@ class Journal:
         """The id of the newest run, 0 if there is none."""
         return int(self._db.conn.execute("SELECT coalesce(max(id), 0) FROM run").fetchone()[0])
 
+    def settled(self, dataset_id: str) -> int:
+        """The newest run such that it and all older ones are at an end, as far as they may write to a dataset."""
+        row = self._db.conn.execute(
+            """SELECT min(run.id) - 1 FROM run JOIN run_dataset d ON d.run_id = run.id
+                WHERE run.outcome IS NULL AND d.dataset_id = ?""",
+            (dataset_id,),
+        ).fetchone()
+        return self.last_run() if row[0] is None else int(row[0])
+
     def runs_since(self, run_id: int, dataset_id: str) -> list[RunRow]:
         """Runs newer than one that may have written to a dataset."""
         rows = self._db.conn.execute(

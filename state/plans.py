@@ -15,7 +15,7 @@ BATCH = 1000
 
 @dataclass(frozen=True)
 class PlanRow:
-    """A saved plan; `header` and `counts` are JSON texts, `digest` covers header and items."""
+    """A saved plan; `header` and `counts` are JSON texts, `digest` covers them and the items."""
 
     id: int
     kind: str
@@ -80,8 +80,9 @@ class Plans:
         return ((row[0], row[1], row[2]) for row in rows)
 
     def set_counts(self, plan_id: int, counts: str) -> None:
-        """Store the plan's figures (JSON)."""
-        self._db.execute("UPDATE plan SET counts = ? WHERE id = ?", (counts, plan_id))
+        """Store the plan's figures (JSON), once."""
+        digest = _with_counts(self.get(plan_id).digest, counts)
+        self._db.execute("UPDATE plan SET counts = ?, digest = ? WHERE id = ?", (counts, digest, plan_id))
 
     def get(self, plan_id: int) -> PlanRow:
         """A plan by id. Raises KeyError."""
@@ -95,12 +96,13 @@ class Plans:
         return [PlanRow(**dict(row)) for row in self._db.conn.execute("SELECT * FROM plan ORDER BY id")]
 
     def is_intact(self, plan_id: int) -> bool:
-        """Whether header and items still have the digest they were saved with."""
+        """Whether header, items and figures still have the digest they were saved with."""
         plan = self.get(plan_id)
         total = hashlib.sha256(f"{plan.kind}\n{plan.header}\n".encode())
         for item in self.items(plan_id):
             total.update(repr(astuple(item)).encode())
-        return plan.digest == "sha256:" + total.hexdigest()
+        digest = "sha256:" + total.hexdigest()
+        return plan.digest == (digest if plan.counts is None else _with_counts(digest, plan.counts))
 
     def items(
         self,
@@ -144,3 +146,7 @@ class Plans:
             (plan_id, *kinds, dataset_id, dataset_id, run_id),
         )
         return [ItemRow(*row) for row in rows]
+
+
+def _with_counts(digest: str | None, counts: str) -> str:
+    return "sha256:" + hashlib.sha256(f"{digest}\n{counts}".encode()).hexdigest()

@@ -35,7 +35,7 @@ class Store:
         self.db = Database(connection)
         try:
             self._configure()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             connection.close()
             if isinstance(error, sqlite3.OperationalError):
                 raise
@@ -62,7 +62,18 @@ class Store:
         if newer:
             raise SchemaTooNew(f"{self.path} was written by a newer version of syncer (it has {newer[0]})")
         if migrations.pending(self.db):
+            self._migrate()
+
+    def _migrate(self) -> None:
+        """Bring the schema up to date; a second process that found the same state waits, and has nothing left to do."""
+        connection = self.db.conn
+        connection.execute("BEGIN IMMEDIATE")
+        try:
             migrations.apply(self.db)
+        except BaseException:
+            connection.rollback()
+            raise
+        connection.commit()
 
     def close(self) -> None:
         """Close the database; the object is of no use afterwards."""

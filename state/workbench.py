@@ -8,8 +8,9 @@ pair row, every answer under exactly one ref.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
+from typing import Any
 
 from sqlite_utils import Database
 
@@ -24,6 +25,8 @@ class Member:
     remote_id: str
     external_id: str | None
     shared: str
+    kept: bool = True
+    """Whether it takes part; a record that a filter keeps out still has its counterpart."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Workbench:
             DROP TABLE IF EXISTS temp.w_pair; DROP TABLE IF EXISTS temp.w_target;
             DROP TABLE IF EXISTS temp.w_answer; DROP TABLE IF EXISTS temp.w_base;
             CREATE TEMP TABLE w_record (side INTEGER, remote_id TEXT, position INTEGER, external_id TEXT,
-                shared TEXT, PRIMARY KEY (side, remote_id)) WITHOUT ROWID;
+                shared TEXT, kept INTEGER, PRIMARY KEY (side, remote_id)) WITHOUT ROWID;
             CREATE INDEX temp.w_record_external ON w_record (side, external_id);
             CREATE TEMP TABLE w_key (side INTEGER, rank INTEGER, key TEXT, remote_id TEXT,
                 PRIMARY KEY (side, rank, key, remote_id)) WITHOUT ROWID;
@@ -108,8 +111,8 @@ class Workbench:
         """Add records of a side and their keys as (remote id, rank, key)."""
         with self._db.atomic():
             self._db.conn.executemany(
-                "INSERT INTO w_record VALUES (?, ?, ?, ?, ?)",
-                ((side, m.remote_id, m.position, m.external_id, m.shared) for m in members),
+                "INSERT INTO w_record VALUES (?, ?, ?, ?, ?, ?)",
+                ((side, m.remote_id, m.position, m.external_id, m.shared, int(m.kept)) for m in members),
             )
             self._db.conn.executemany(
                 "INSERT OR IGNORE INTO w_key VALUES (?, ?, ?, ?)",
@@ -123,7 +126,7 @@ class Workbench:
 
     def candidates(self, source: int, rank: int) -> list[Candidate]:
         """Groups under one key that have unpaired records on both sides, by key."""
-        member = "json_group_array(json_array(r.position, r.remote_id, r.external_id, r.shared))"
+        member = "json_group_array(json_array(r.position, r.remote_id, r.external_id, r.shared, r.kept))"
         rows = self._db.conn.execute(
             f"""WITH s AS (
                     SELECT k.key, {member} AS members FROM w_key k
@@ -145,12 +148,12 @@ class Workbench:
     def member(self, side: int, remote_id: str) -> Member:
         """A record of a side. Raises KeyError."""
         row = self._db.conn.execute(
-            "SELECT position, remote_id, external_id, shared FROM w_record WHERE side = ? AND remote_id = ?",
+            "SELECT position, remote_id, external_id, shared, kept FROM w_record WHERE side = ? AND remote_id = ?",
             (side, remote_id),
         ).fetchone()
         if row is None:
             raise KeyError(remote_id)
-        return Member(*row)
+        return _member(row)
 
     def external_id_taken(self, external_id: str, ref: str) -> bool:
         """Whether a target record, or one to be created, other than `ref` has this external id."""
@@ -163,13 +166,13 @@ class Workbench:
     def unpaired(self, source: int) -> list[Member]:
         """Records of a source that have no pair row yet, in listing order."""
         rows = self._db.conn.execute(
-            """SELECT position, remote_id, external_id, shared FROM w_record r
+            """SELECT position, remote_id, external_id, shared, kept FROM w_record r
                 WHERE side = ? AND NOT EXISTS
                   (SELECT 1 FROM w_pair p WHERE p.source = r.side AND p.source_id = r.remote_id)
                 ORDER BY position, remote_id""",
             (source,),
         )
-        return [Member(*row) for row in rows]
+        return [_member(row) for row in rows]
 
     def add_pairs(self, pairs: Iterable[PairRow]) -> None:
         """Settle source records. A second record of one source under the same ref is refused by SQLite."""
@@ -181,7 +184,7 @@ class Workbench:
         with self._db.atomic():
             for source_id, ref, rank in refs:
                 self._db.conn.execute(
-                    f"""INSERT INTO w_record SELECT {TARGET}, ?, position, external_id, shared
+                    f"""INSERT INTO w_record SELECT {TARGET}, ?, position, external_id, shared, kept
                           FROM w_record WHERE side = ? AND remote_id = ?""",  # noqa: S608
                     (ref, source, source_id),
                 )
@@ -265,4 +268,8 @@ class Workbench:
 
 
 def _members(text: str) -> tuple[Member, ...]:
-    return tuple(sorted((Member(*item) for item in json.loads(text)), key=lambda m: (m.position, m.remote_id)))
+    return tuple(sorted(map(_member, json.loads(text)), key=lambda m: (m.position, m.remote_id)))
+
+
+def _member(row: Sequence[Any]) -> Member:
+    return Member(row[0], row[1], row[2], row[3], bool(row[4]))

@@ -11,7 +11,7 @@ from state import Link, Store
 from syncer import ops
 from syncer.apply.reread import Rereader
 from syncer.events import Listener, Progress, nobody
-from syncer.model import Record
+from syncer.model import Record, response_digest
 from syncer.ops import Answer
 from syncer.plan_model import Header
 from syncer.verify import Expected, Finding, verify_record
@@ -40,6 +40,18 @@ class Done:
             if end is not None and end[0] == "done":
                 yield ops.parse_item(row.payload), end[1]
 
+    def recreations(self) -> Iterator[tuple[ops.RecreateRecord, dict[str, Any]]]:
+        """Records that stand under a new id now, also those whose new answers the server refused."""
+        for row in self.store.plans.items(self.plan_id, kinds=("recreate_record",)):
+            event, detail = self._ends.get(row.item_id, ("", {}))
+            op = ops.parse_item(row.payload)
+            if event in ("done", "quarantined") and "before" in detail and isinstance(op, ops.RecreateRecord):
+                yield op, detail
+
+    def moved(self) -> dict[str, str]:
+        """Old id -> new id of re-created records."""
+        return {op.record_id: detail["remote_id"] for op, detail in self.recreations()}
+
 
 class Confirmation:
     """Verification and memory of one run."""
@@ -61,7 +73,7 @@ class Confirmation:
         self._listener = listener
         self._broken: set[tuple[str, str]] = set()
         """(record id, user id) that are not as promised: no base is saved for them."""
-        self._moved = self._recreated()
+        self._moved = done.moved()
 
     def verify(self, dataset_id: str, snapshot_id: int, reread: Callable[[], Rereader], *, full: bool) -> list[Finding]:
         """Read the touched records of one destination (`full`: all of them) and compare."""
@@ -78,7 +90,7 @@ class Confirmation:
                 record = records[record_id]
                 findings += verify_record(promise, record if isinstance(record, Record) else None)
             self._listener(Progress("verify", dataset_id, min(start + PAGE, len(wanted)), len(wanted)))
-        self._broken |= {(f.record_id, f.user_id) for f in findings}
+        self._broken |= {(f.record_id, f.user_id) for f in findings if f.is_failure}
         return findings
 
     def _expected(self, dataset_id: str, snapshot_id: int) -> dict[str, tuple[Expected, int]]:
@@ -104,6 +116,9 @@ class Confirmation:
                     promise.add_answers(op.answers, self._user)
                 case _:
                     continue
+        for op, detail in self._done.recreations():
+            if op.dataset_id == dataset_id:
+                promises.setdefault(detail["remote_id"], _Promise(op.label, op.position, op.record_id))
         return {
             record_id: (promise.expected(record_id, self._before(snapshot_id, promise.old_id)), promise.position)
             for record_id, promise in promises.items()
@@ -123,14 +138,6 @@ class Confirmation:
             return {}
         rows = self._store.snapshots.responses(snapshot_id, record_id)
         return {row.user_id: row.digest for row in rows if row.user_id is not None}
-
-    def _recreated(self) -> dict[str, str]:
-        """Old id -> new id of records that this run re-created."""
-        return {
-            op.record_id: detail["remote_id"]
-            for op, detail in self._done.operations()
-            if isinstance(op, ops.RecreateRecord) and "remote_id" in detail
-        }
 
     def _now(self, record_id: str) -> str:
         return self._moved.get(record_id, record_id)
@@ -215,26 +222,43 @@ class Confirmation:
         for op, detail in self._done.operations():
             if isinstance(op, ops.DeleteResponse):
                 yield op.agreement
-            for answer, record_id in self._answers(op, detail):
+            for answer, record_id, _ in self._stored(op, detail):
                 if (record_id, self._user(answer.person)) not in self._broken:
                     yield answer.agreement
 
-    def _answers(self, op: Any, detail: Mapping[str, Any]) -> Iterable[tuple[Answer, str]]:
+    def _stored(self, op: Any, detail: Mapping[str, Any]) -> Iterator[tuple[Answer, str, str]]:
+        """Answers that the server has shown as they were sent, with their records and the server's times. Of a record
+        that was found only after an interruption, people may have changed some before."""
         if isinstance(op, ops.WriteResponse):
-            return [(op.answer, self._now(op.record_id))]
-        if isinstance(op, ops.CreateRecord | ops.RecreateRecord):
-            return [(answer, detail["remote_id"]) for answer in op.answers]
-        return []
+            yield op.answer, self._now(op.record_id), detail["updated_at"]
+        elif isinstance(op, ops.CreateRecord | ops.RecreateRecord):
+            for answer in op.answers:
+                shown = detail["responses"].get(self._user(answer.person))
+                if shown is not None and shown["digest"] == answer.leaves:
+                    yield answer, detail["remote_id"], shown["updated_at"]
 
     def _origins(self) -> Iterator[tuple[str, str, str, str, str]]:
         for op, detail in self._done.operations():
-            times = detail.get("responses", {})
-            for answer, record_id in self._answers(op, detail):
-                user = self._user(answer.person)
-                written = detail.get("updated_at") or times.get(user)
-                if written and answer.written_at:
+            for answer, record_id, written in self._stored(op, detail):
+                if answer.written_at:
                     dataset_id = self._datasets.get(op.dataset_id, op.dataset_id)
-                    yield dataset_id, record_id, user, written, answer.written_at
+                    yield dataset_id, record_id, self._user(answer.person), written, answer.written_at
+        for op, detail in self._done.recreations():
+            yield from self._carried_origins(op, detail)
+
+    def _carried_origins(
+        self, op: ops.RecreateRecord, detail: Mapping[str, Any]
+    ) -> Iterator[tuple[str, str, str, str, str]]:
+        """Of answers that a re-creation has written back, to which the server has given new times."""
+        record_id = detail["remote_id"]
+        for before in json.loads(self._store.bodies.get(detail["before"]))["responses"]:
+            user, shown = before["user_id"], detail["responses"].get(before["user_id"])
+            if shown is None or shown["digest"] != response_digest(before["status"], before["values"]):
+                continue
+            now = shown["updated_at"]
+            if self._store.memory.written_at(op.dataset_id, record_id, user, now) == now:
+                written = self._store.memory.written_at(op.dataset_id, record_id, user, before["updated_at"])
+                yield op.dataset_id, record_id, user, now, written
 
 
 class _Promise:

@@ -50,7 +50,7 @@ class Draft:
 
     def match_people(self) -> dict[int, dict[str, str]]:
         """Match the authors of every source with people of the target, and note who has no counterpart."""
-        for index, (located, shot) in enumerate(self._sources):
+        for index, (_, shot) in enumerate(self._sources):
             people = match.match_people(
                 self._store.snapshots.authors(shot.id),
                 self._users[index],

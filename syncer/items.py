@@ -117,7 +117,7 @@ class Items:
     def _left_out(self, group: Group) -> Iterator[Skip]:
         """One skip for every source record that takes no part, and for its copy's sake nothing else."""
         for index, (record_id, key, detail, outcome) in group.pairs.items():
-            if index in group.usable:
+            if index in group.usable or outcome == "filtered":
                 continue
             label = self._label(self._sources[index], record_id)
             text = self._difference(group.ref, index, record_id) if outcome == "content-differs" else detail

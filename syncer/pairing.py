@@ -88,11 +88,11 @@ class Pairing:
                 link = row.remote_id if own else links.get(row.remote_id)
                 found = match.own_keys(side.snapshot.dataset_id, row.remote_id, row.external_id, link)
                 found += match.content_keys(content, row.external_id, self._shared, self._options.rules)
-                # Also of records that a filter keeps out: a mirror must know that they are there.
                 keys += [(row.remote_id, rank, key) for rank, key in found]
-                if side.index == TARGET or self._options.filters.keeps_record(row, content):
-                    shared = match.fields_digest(content["fields"], self._shared, self._options.rules)
-                    members.append(Member(row.position, row.remote_id, row.external_id, shared))
+                shared = match.fields_digest(content["fields"], self._shared, self._options.rules)
+                # What a filter keeps out is paired all the same: its counterpart must not become another one's.
+                kept = side.index == TARGET or self._options.filters.keeps_record(row, content)
+                members.append(Member(row.position, row.remote_id, row.external_id, shared, kept))
             self._bench.add_records(side.index, members, keys)
 
     def _content(self, row: RecordRow) -> dict[str, Any]:
@@ -122,6 +122,7 @@ class Pairing:
     def _left_out(self, side: Side, member: Member, outcome: str, rule: str = "") -> PairRow:
         ref = f"left:{side.index}:{member.remote_id}"
         self._bench.add_refs([(ref, _ord(side, member))])
+        outcome = outcome if member.kept else "filtered"
         return PairRow(side.index, member.remote_id, ref, self._key(side, member, None), rule, outcome)
 
     def _paired(self, side: Side, source: Member, target: Member, rule: str) -> PairRow:
@@ -131,6 +132,7 @@ class Pairing:
         outcome = "content-differs" if differs else "matched"
         if target.remote_id.startswith("new:") and not differs:
             outcome = "new"
+        outcome = outcome if source.kept else "filtered"
         key = self._key(side, source, target.remote_id)
         return PairRow(side.index, source.remote_id, target.remote_id, key, rule, outcome)
 
@@ -145,7 +147,9 @@ class Pairing:
         new: list[tuple[str, str, int]] = []
         for member in self._bench.unpaired(side.index):
             link = self._store.memory.link_of(side.pair, source_id=member.remote_id, target_id=None)
-            if link is not None and not self._options.restore_deleted:
+            if not member.kept:
+                rows.append(self._left_out(side, member, "filtered"))
+            elif link is not None and not self._options.restore_deleted:
                 rows.append(self._left_out(side, member, "record-deleted-at-target"))
             elif not self._options.create_records:
                 rows.append(self._left_out(side, member, "only-in-source"))
@@ -184,10 +188,10 @@ class Pairing:
             if person is None:
                 return None
         else:
-            try:
-                ref = self._bench.pair_of(side.index, response.record_id).ref
-            except KeyError:
-                return None  # its record was filtered out
+            pair = self._bench.pair_of(side.index, response.record_id)
+            if pair.outcome == "filtered":
+                return None
+            ref = pair.ref
             person, problem = self._person(side, response)
             body, digest, misfit = self._translated(side, response, ref)
             problem = problem or misfit

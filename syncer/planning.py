@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from state import SnapshotRow, Store, UserRow
@@ -37,9 +37,22 @@ class Planner:
     def plan(self, sources: Sequence[Located], target: Located) -> int:
         """Take the snapshots, match, decide, save; return the plan's id."""
         _check_distinct(sources, target)
+        sides = [*sources, target]
+        settled = [self._store.journal.settled(located.dataset_id) for located in sides]
         shots = [self._snapshot(located) for located in sources]
         shot = self._snapshot(target) if target.dataset else self._virtual(target, shots)
-        return self.plan_snapshots(list(zip(sources, shots, strict=True)), (target, shot))
+        blocked = list(self._disturbed(zip(sides, settled, strict=True)))
+        return self.plan_snapshots(list(zip(sources, shots, strict=True)), (target, shot), blocked)
+
+    def _disturbed(self, sides: Iterable[tuple[Located, int]]) -> Iterator[str]:
+        """Runs that wrote, or have stopped half-way, where a snapshot was taken: it shows a state of neither before
+        nor after them, in which records may be missing that are about to be re-created."""
+        for located, settled in sides:
+            for run in self._store.journal.runs_since(settled, located.dataset_id):
+                yield (
+                    f"run {run.id} was at work on {located.reference} while it was read: "
+                    f"wait for its end, or `syncer resume {run.id}`; then plan again"
+                )
 
     def restore(self, shot: SnapshotRow, target: Located) -> int:
         """Plan from a stored snapshot instead of a dataset; whatever it came from need not exist any more."""
@@ -79,7 +92,10 @@ class Planner:
         return Settings.from_dict(json.loads(self._store.bodies.get(shot.settings)))
 
     def plan_snapshots(
-        self, sources: Sequence[tuple[Located, SnapshotRow]], target: tuple[Located, SnapshotRow]
+        self,
+        sources: Sequence[tuple[Located, SnapshotRow]],
+        target: tuple[Located, SnapshotRow],
+        blocked: Sequence[str] = (),
     ) -> int:
         """Plan from complete snapshots. The same snapshots, memory and options give the same items."""
         work = Draft(self._store, self._options, sources, target)
@@ -98,7 +114,9 @@ class Planner:
             "sync", canonical_json(header.model_dump(mode="json")), work.rows(), self._clock().isoformat()
         )
         self._store.plans.save_links(plan_id)
-        self._store.plans.set_counts(plan_id, work.summary().model_dump_json())
+        summary = work.summary()
+        summary = summary.model_copy(update={"blocked": (*blocked, *summary.blocked)})
+        self._store.plans.set_counts(plan_id, summary.model_dump_json())
         self._note_conflicts(plan_id)
         return plan_id
 

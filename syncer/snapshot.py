@@ -47,7 +47,7 @@ class Walk:
         """Every page with the rows that are new in it; the order is noted in the store's sweep."""
         snapshots = self._store.snapshots
         snapshots.start_sweep()
-        offset, limit = 0, FIRST_LIMIT if include else MAX_LIMIT
+        offset, limit, noted = 0, FIRST_LIMIT if include else MAX_LIMIT, 0
         while True:
             page = self._client.records_page(
                 self._dataset_id, offset, limit, include=include, questions=self._questions
@@ -57,10 +57,11 @@ class Walk:
                 # Rows before this page are gone and others moved up past it: go back to a row that is known.
                 offset = max(0, offset - limit + 1)
                 continue
-            rows = [(offset + i, remote_id) for i, remote_id in enumerate(page.ids) if not known[i]]
-            for position, remote_id in rows:
-                snapshots.sweep_page([remote_id], position)
-            yield Fresh(page, rows)
+            # Numbered as they are met: the offset of a row shrinks when rows before it are deleted meanwhile.
+            fresh = [remote_id for i, remote_id in enumerate(page.ids) if not known[i]]
+            snapshots.sweep_page(fresh, noted)
+            yield Fresh(page, list(enumerate(fresh, start=noted)))
+            noted += len(fresh)
             if len(page.ids) < limit:
                 return
             offset += len(page.ids) - 1

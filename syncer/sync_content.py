@@ -12,7 +12,7 @@ from syncer.argilla import Capabilities
 from syncer.errors import Refused
 from syncer.model import Question, Settings, canonical_json, digest_of
 from syncer.names import Names
-from syncer.ops import DeleteRecord, UpdateRecord
+from syncer.ops import DeleteRecord, Skip, UpdateRecord
 from syncer.options import Part
 from syncer.pairing import Side
 
@@ -185,17 +185,25 @@ def _fitting(part: Part, value: Any, settings: Settings) -> Any:
     return value
 
 
-def record_deletions(store: Store, target: Side) -> Iterator[DeleteRecord]:
+def record_deletions(store: Store, target: Side) -> Iterator[DeleteRecord | Skip]:
     """Target records that no source has (mirror). One that shares a key with any source record stays, although
-    the two could not be paired: it may be one of several candidates, or its counterpart is filtered out."""
+    the two could not be paired: it may be one of several candidates, or its counterpart is filtered out. So does
+    one with a response of a deleted user, which nothing could ever bring back."""
     wanted = store.workbench.wanted_targets()
     for row in store.snapshots.records(target.snapshot.id):
         if row.remote_id in wanted:
             continue
         responses = list(store.snapshots.responses(target.snapshot.id, row.remote_id))
+        label = row.external_id or row.remote_id
+        if any(response.user_id is None for response in responses):
+            yield Skip(
+                label=label, record_key="", side=target.index, ref=row.remote_id, person="", username="",
+                reason="deleted-author", detail="it holds a response of a deleted user",
+            )  # fmt: skip
+            continue
         answers = sorted((r.user_id or "", r.digest) for r in responses)
         yield DeleteRecord(
-            label=row.external_id or row.remote_id,
+            label=label,
             record_key="",
             dataset_id=target.snapshot.dataset_id,
             record_id=row.remote_id,

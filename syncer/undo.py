@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from state import ItemRow, RunRow, Store
 from syncer import guard, ops
+from syncer.apply.ledger import shown_responses
 from syncer.apply.records import record_digest
 from syncer.apply.reread import Rereader
 from syncer.argilla import Client
@@ -47,11 +48,7 @@ class Inverse:
         self._done = Done(store, run.plan_id, run.id)
         self._started = _first_intents(store, run.id)
         self._persons, self._datasets = self._created()
-        self._moved: dict[str, str] = {
-            op.record_id: detail["remote_id"]
-            for op, detail in self._done.operations()
-            if isinstance(op, ops.RecreateRecord) and "remote_id" in detail
-        }
+        self._moved = self._done.moved()
         self._sides = self._current_sides()
         self._readers: dict[str, Rereader] = {}
         self.left: list[Left] = []
@@ -111,7 +108,9 @@ class Inverse:
                 case ops.UpdateRecord():
                     yield from self._undo_update(op)
                 case ops.DeleteRecord():
-                    yield from self._recreate(op, self._started[ops.item_id(op)])
+                    # Without an intent it was gone already: not this run's work.
+                    if (intent := self._started.get(ops.item_id(op))) is not None:
+                        yield from self._recreate(op, intent)
                 case _:
                     self.left.append(Left(op.label, "accounts, memberships and datasets are never deleted"))
 
@@ -174,10 +173,8 @@ class Inverse:
         if record is None:
             return
         ours = {self._persons.get(a.person, a.person): a.leaves for a in op.answers}
-        times = detail.get("responses", {})
         now = {r.user_id: r.digest for r in record.responses}
-        touched = any(r.updated_at != times.get(r.user_id) for r in record.responses if r.user_id in times)
-        if now != ours or touched:
+        if now != ours or shown_responses(record) != detail["responses"]:
             self.left.append(Left(op.label, "people have worked on this record since"))
             return
         yield ops.DeleteRecord(
@@ -187,14 +184,14 @@ class Inverse:
 
     def _undo_recreation(self, op: ops.RecreateRecord, detail: Mapping[str, Any]) -> Iterator[ops.Operation]:
         """The record stays under its new id; the answers that were added go."""
-        times = detail.get("responses", {})
         if "before" not in detail:
             return
         earlier = {r["user_id"] for r in json.loads(self._store.bodies.get(detail["before"]))["responses"]}
         for answer in op.answers:
             person = self._persons.get(answer.person, answer.person)
-            if person not in earlier:
-                yield self._removal(op, answer, detail["remote_id"], times.get(person))
+            shown = detail["responses"].get(person)
+            if person not in earlier and shown is not None:
+                yield self._removal(op, answer, detail["remote_id"], shown["updated_at"])
 
     def _undo_update(self, op: ops.UpdateRecord) -> Iterator[ops.Operation]:
         intent = self._started.get(ops.item_id(op))

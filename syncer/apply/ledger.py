@@ -98,6 +98,15 @@ class Ledger:
             self._store.journal.append(self.run_id, events, self._clock().isoformat())
 
 
+def shown_responses(record: Record) -> dict[str, dict[str, str]]:
+    """What a record that a run has just created shows, by user id: digest and server's time of each response."""
+    return {
+        response.user_id: {"digest": response.digest, "updated_at": response.updated_at}
+        for response in record.responses
+        if response.user_id is not None
+    }
+
+
 def record_to_json(record: Record) -> dict[str, Any]:
     """A complete record as a plain JSON value."""
     return {

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from syncer.apply.context import MAX_RESPONSES, Context
+from syncer.apply.ledger import shown_responses
 from syncer.apply.reread import Absent, Rereader
 from syncer.argilla.writes import NewRecord
 from syncer.errors import Rejected, UnknownOutcome
@@ -51,11 +52,7 @@ class RecordWriter:
         hidden = [op for op in ops if not self._settle_created(op, found.get(op.external_id))]
         if hidden:
             # Up to 2.2 the list comes from an index that may lag. A repeat would be refused by the external id.
-            raise UnknownOutcome(
-                f"{len(hidden)} records were sent and are not listed yet",
-                where=hidden[0].label,
-                advice="If it stays so the search index has to be rebuilt on the server; then `syncer resume`",
-            )
+            raise _not_listed(hidden)
 
     def _settle_created(self, op: CreateRecord, record: Record | None) -> bool:
         """End a creation whose record is there; False if it is not."""
@@ -66,11 +63,10 @@ class RecordWriter:
             why = "a record with its external id was added since the plan was made"
             self._ledger.end("drifted", [(key, {"why": why, "remote_id": record.remote_id})])
             return True
-        answers = [record.response_of(self._context.user(a.person)) for a in op.answers]
         detail = {
             "remote_id": record.remote_id,
             "external_id": op.external_id,
-            "responses": {r.user_id: r.updated_at for r in answers if r is not None},
+            "responses": shown_responses(record),
         }
         self._ledger.end("done", [(key, detail)])
         return True
@@ -84,6 +80,8 @@ class RecordWriter:
         # A refused external id means that the record is there: from an earlier attempt, or somebody else's.
         found = self._reread.find_created([ops[0].external_id], everywhere=True)
         if not self._settle_created(ops[0], found.get(ops[0].external_id)):
+            if self._reread.hides_records():
+                raise _not_listed(ops)
             self._ledger.end("quarantined", [(item_id(ops[0]), {"why": error.why or error.what})])
 
     def _new(self, op: CreateRecord) -> NewRecord:
@@ -148,26 +146,40 @@ class RecordWriter:
         ops = [op for op in batch if not self._ledger.is_ended(item_id(op))]
         activity = self._context.activity()
         records = self._reread.read({op.record_id: op.position for op in ops})
-        ready: list[DeleteRecord] = []
+        ready: list[tuple[DeleteRecord, Record]] = []
         for op in ops:
             record = records[op.record_id]
             if record is Absent.GONE:
+                intent = self._ledger.last_intent(item_id(op))
+                if intent is not None and intent["activity"] != activity:
+                    # Sent before, and the answer was lost: the window of that send lasted until now.
+                    self._ledger.note("possibly-overwritten", [(item_id(op), {"record_id": op.record_id})])
                 self._ledger.end("done", [(item_id(op), {"record_id": op.record_id})])
             elif isinstance(record, Absent):
                 self._ledger.end("drifted", [(item_id(op), {"why": record.value})])
             elif record_digest(record) != op.expects:
                 self._ledger.end("drifted", [(item_id(op), {"why": "it changed since the plan was made"})])
             else:
-                self._ledger.started(
-                    [(item_id(op), {"before": self._ledger.keep_record(record), "activity": activity})]
-                )
-                ready.append(op)
+                ready.append((op, record))
         if not ready:
             return
-        self._context.writer.delete_records(self._context.dataset_id, [op.record_id for op in ready])
+        self._ledger.started(
+            (item_id(op), {"before": self._ledger.keep_record(record), "activity": activity}) for op, record in ready
+        )
         if self._context.activity() != activity:
-            self._ledger.note("possibly-overwritten", [(item_id(op), {"record_id": op.record_id}) for op in ready])
-        self._ledger.end("done", [(item_id(op), {"record_id": op.record_id}) for op in ready])
+            raise UnknownOutcome("somebody wrote while the records were read; nothing was deleted")
+        self._context.writer.delete_records(self._context.dataset_id, [op.record_id for op, _ in ready])
+        if self._context.activity() != activity:
+            self._ledger.note("possibly-overwritten", [(item_id(op), {"record_id": op.record_id}) for op, _ in ready])
+        self._ledger.end("done", [(item_id(op), {"record_id": op.record_id}) for op, _ in ready])
+
+
+def _not_listed(ops: Sequence[CreateRecord]) -> UnknownOutcome:
+    return UnknownOutcome(
+        f"{len(ops)} records were sent and are not listed yet",
+        where=ops[0].label,
+        advice="If it stays so the search index has to be rebuilt on the server; then `syncer resume`",
+    )
 
 
 def part_digest(content: Mapping[str, Any], part: str) -> str:

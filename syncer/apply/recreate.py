@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from syncer import names
 from syncer.apply.context import Context, chunks
 from syncer.apply.judge import Send, judge_response
+from syncer.apply.ledger import shown_responses
 from syncer.apply.reread import Absent, Rereader
 from syncer.argilla.writes import NewRecord, ResponseBody
 from syncer.errors import Rejected, ServerError, UnknownOutcome
@@ -29,6 +31,8 @@ class Deleted:
     op: RecreateRecord
     before: Mapping[str, Any]
     adds: tuple[Answer, ...]
+    bare: bool = False
+    """Without metadata, suggestions and vectors: a server that has become stricter may not take these back."""
 
 
 class Recreator:
@@ -85,8 +89,8 @@ class Recreator:
     def _prepare(self, op: RecreateRecord, record: Record) -> list[tuple[Deleted, Record]]:
         """Decide about a record that is there: which answers it still lacks, and whether it may be deleted."""
         key = item_id(op)
-        if any(response.user_id is None for response in record.responses):
-            why = "it holds a response of a deleted user, which could not be written back"
+        why = self._unfit(record)
+        if why is not None:
             self._ledger.end("skipped", [(key, {"why": why})])
             return []
         adds = tuple(
@@ -99,11 +103,25 @@ class Recreator:
                 (found := record.response_of(self._context.user(a.person))) is not None and found.digest == a.leaves
                 for a in op.answers
             )
-            detail = {"why": "its answers are there now", "remote_id": record.remote_id}
+            detail = {
+                "why": "its answers are there now",
+                "remote_id": record.remote_id,
+                "responses": shown_responses(record),
+            }
             self._ledger.end("done" if done else "drifted", [(key, detail)])
             return []
         plan = Deleted(op, {}, adds)
         return [(plan, record)]
+
+    def _unfit(self, record: Record) -> str | None:
+        """Why the server would not take a record back, or None."""
+        if any(response.user_id is None for response in record.responses):
+            return "it holds a response of a deleted user, which could not be written back"
+        settings = self._context.settings
+        problem = names.record_problem(record.content, settings)
+        for response in record.responses:
+            problem = problem or names.response_problem(response.status, response.values, settings)
+        return f"the server would not take it back: {problem}" if problem else None
 
     def _delete(self, standing: list[tuple[Deleted, Record]], activity: str | None) -> None:
         rows = []
@@ -165,7 +183,8 @@ class Recreator:
             )
 
     def _rejected(self, plans: Sequence[Deleted], error: Rejected) -> None:
-        """Nothing was stored. Halve, and in the end put the record back as it was, without the new answers."""
+        """Nothing was stored. Halve, and in the end put the record back as it was, without the new answers; if need be
+        with nothing but its fields and its responses."""
         if len(plans) > 1:
             middle = len(plans) // 2
             self._create(plans[:middle], everywhere=True)
@@ -175,15 +194,16 @@ class Recreator:
         found = self._reread.find_created([plan.op.external_id], everywhere=True)
         if self._settle(plan, found.get(plan.op.external_id)):
             return
-        if not plan.adds:
+        if plan.bare:
             raise ServerError(
                 "the server refuses to take back a record that was deleted for re-creation",
                 where=f"{plan.op.label}, record {plan.op.record_id}",
                 why=error.why,
                 advice=f"Its content is in the journal; use `syncer recover {self._ledger.run_id}`",
             )
-        self._ledger.note("rejected-answers", [(item_id(plan.op), {"why": error.why or error.what})])
-        self._create([Deleted(plan.op, plan.before, ())], everywhere=True)
+        event = "rejected-answers" if plan.adds else "rejected-content"
+        self._ledger.note(event, [(item_id(plan.op), {"why": error.why or error.what})])
+        self._create([replace(plan, adds=(), bare=not plan.adds)], everywhere=True)
 
     def _settle(self, plan: Deleted, record: Record | None) -> bool:
         """End an operation whose record is there again; False if it is not."""
@@ -195,9 +215,12 @@ class Recreator:
             "remote_id": record.remote_id,
             "external_id": plan.op.external_id,
             "before": self._ledger.body_digest(plan.before),
-            "responses": {r.user_id: r.updated_at for r in record.responses if r.user_id is not None},
+            "responses": shown_responses(record),
         }
-        if plan.op.answers and not plan.adds:
+        if plan.bare:
+            why = "the server refused the new answers, and the record's metadata, suggestions or vectors"
+            self._ledger.end("quarantined", [(key, {**detail, "why": why})])
+        elif not plan.adds or any(not record.response_of(self._context.user(a.person)) for a in plan.adds):
             self._ledger.end("quarantined", [(key, {**detail, "why": "the server refused the new answers"})])
         else:
             self._ledger.end("done", [(key, detail)])
@@ -209,8 +232,8 @@ class Recreator:
         return NewRecord(
             external_id=plan.op.external_id,
             fields=content["fields"],
-            metadata=content["metadata"],
-            suggestions=self._context.suggestions(content),
-            vectors=content["vectors"],
+            metadata=None if plan.bare else content["metadata"],
+            suggestions=() if plan.bare else self._context.suggestions(content),
+            vectors=None if plan.bare else content["vectors"],
             responses=(*kept, *(self._context.response(answer) for answer in adds)),
         )

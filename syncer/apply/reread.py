@@ -64,6 +64,12 @@ class Rereader:
         records = self._read_at(dict(places.values()))
         return {by_id[remote_id]: record for remote_id, record in records.items()}
 
+    def hides_records(self) -> bool:
+        """Whether the database has records that the list does not show, as it may up to 2.2."""
+        there = self.client.progress_total(self.dataset_id)
+        page = self.client.records_page(self.dataset_id, 0, 1, include=False, questions=self.questions)
+        return there is not None and there != page.total
+
     def _places(self, external_ids: set[str], offset: int) -> dict[str, tuple[str, int]]:
         places: dict[str, tuple[str, int]] = {}
         while True:

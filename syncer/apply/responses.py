@@ -150,7 +150,7 @@ class ResponseWriter:
     def _attempt_single(self, op: WriteResponse, keys: Mapping[str, SecretStr] | None = None) -> None:
         if self._ledger.is_ended(item_id(op)):
             return
-        ready, activity = self._quiet_moment(op)
+        ready, activity, after = self._quiet_moment(op)
         if not ready:
             return
         self._start(ready, activity)
@@ -171,12 +171,15 @@ class ResponseWriter:
                     )
             else:
                 assert current is not None
+                # Before it is sent: an answer that is lost would not tell.
+                self._report(op, current, activity, after)
                 stored = writer.update_response(current.remote_id, body.status, body.values)
         except Rejected as error:
             self._quarantine(op, error.why or error.what)
         except (Conflicted, NotFound):
             # Somebody was faster. The list shows what is there now.
-            self._sort_out([op], activity)
+            if self._sort_out([op], activity):
+                raise UnknownOutcome("the server refuses what the list shows to be possible", where=op.label) from None
         except AccessError as error:
             if keys is None:
                 raise
@@ -187,15 +190,16 @@ class ResponseWriter:
     def _quarantine(self, op: WriteResponse, why: str) -> None:
         self._ledger.end("quarantined", [(item_id(op), {"why": why})])
 
-    def _quiet_moment(self, op: WriteResponse) -> tuple[list[Ready], str | None]:
-        """What may be sent, read in a moment in which nobody wrote: a single write moves the dataset's activity
-        itself, so the window must close before it."""
+    def _quiet_moment(self, op: WriteResponse) -> tuple[list[Ready], str | None, str | None]:
+        """What may be sent, with the activity before and after it was read, if possible in a moment in which nobody
+        wrote: a single write moves the dataset's activity itself, so the window must close before it."""
         for _ in range(QUIET_READS):
             activity = self._context.activity()
             ready = self._sort_out([op], activity)
-            if not ready or self._context.activity() == activity:
-                return ready, activity
-        return ready, activity
+            after = self._context.activity() if ready else activity
+            if after == activity:
+                break
+        return ready, activity, after
 
     def delete(self, ops: Sequence[DeleteResponse]) -> Iterator[int]:
         """Delete responses, one call each; what was deleted is in the journal."""

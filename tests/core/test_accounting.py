@@ -328,7 +328,8 @@ def _successor(stage: Stage, old: str) -> str:
     journal = stage.world.store.journal
     found = stage.world.store.db.conn.execute(
         """SELECT json_extract(detail, '$.remote_id') FROM journal JOIN plan_item USING (item_id)
-            WHERE event = 'done' AND kind = 'recreate_record' AND run_id = ? AND json_extract(payload, '$.record_id') = ?""",
+            WHERE event = 'done' AND kind = 'recreate_record' AND run_id = ?
+              AND json_extract(payload, '$.record_id') = ?""",
         (journal.last_run(), old),
     ).fetchone()
     return str(found[0])

@@ -260,7 +260,9 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-def outcomes(world: World, sources: Sequence[Sequence[dict[str, Any]]], target: Sequence[dict[str, Any]], **options: Any) -> tuple[int, dict[str, int]]:
+def outcomes(
+    world: World, sources: Sequence[Sequence[dict[str, Any]]], target: Sequence[dict[str, Any]], **options: Any
+) -> tuple[int, dict[str, int]]:
     fake = world.fakes["s0"]
     for place, records in zip(("one", "two"), sources, strict=False):
         fake.add_records(fake.add_dataset("reviews", place), records)

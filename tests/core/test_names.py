@@ -295,8 +295,8 @@ def test_spans_stay_on_their_text(field: str, text: str, other_field: str, other
     origin = dataset(question("spans", "span", "p", field=field))
     home = dataset(question("marks", "span", "p", field=other_field))
     names = Names(questions={"spans": "marks"})
-    for given, expected in ((values(spans=[span(0, 1)]), moved), (values(spans=[]), False), (None, False)):
-        found = moved_spans(given, names, (origin, {field: text}), (home, {other_field: other}))
+    for answers, expected in ((values(spans=[span(0, 1)]), moved), (values(spans=[]), False), (None, False)):
+        found = moved_spans(answers, names, (origin, {field: text}), (home, {other_field: other}))
         assert (found is not None) is expected
 
 
