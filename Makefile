@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: dev demo test lint types fmt
+.PHONY: crash dev demo test thorough lint types fmt
 
 dev: $(VENV)/ready
 
@@ -26,6 +26,14 @@ fmt: dev
 test: lint types
 	$(BIN)/pytest
 
+# Ten times as many samples in the tests that draw them.
+thorough: dev
+	$(BIN)/pytest --thorough tests/core tests/protocol
+
 # KEEP=1 holds the server open until Ctrl-C.
 demo: dev
 	$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
+
+# The crash sweep in full: a thousand places at which the program is killed, about a quarter of an hour.
+crash: dev
+	$(BIN)/python -m tests.crash

@@ -106,6 +106,13 @@ class Journal:
         row = rows.fetchone()
         return RunRow(**dict(row)) if row else None
 
+    def last_of_job(self, job: str) -> RunRow | None:
+        """The newest finished run of a job, or None."""
+        row = self._db.conn.execute(
+            "SELECT * FROM run WHERE job = ? AND outcome IS NOT NULL ORDER BY id DESC LIMIT 1", (job,)
+        ).fetchone()
+        return RunRow(**dict(row)) if row else None
+
     def datasets(self, run_id: int) -> list[str]:
         """Ids of the datasets that a run may write to."""
         rows = self._db.conn.execute("SELECT dataset_id FROM run_dataset WHERE run_id = ? ORDER BY 1", (run_id,))

@@ -169,6 +169,11 @@ class Memory:
             (decision, at, conflict_id),
         )
 
+    def is_decided_since(self, at: str) -> bool:
+        """Whether a conflict has been decided at or after a time."""
+        query = "SELECT 1 FROM conflict WHERE decided_at >= ? LIMIT 1"
+        return self._db.conn.execute(query, (at,)).fetchone() is not None
+
     def decision(self, conflict_id: str) -> str | None:
         """The decision for a conflict, or None."""
         row = self._db.conn.execute("SELECT decision FROM conflict WHERE conflict_id = ?", (conflict_id,)).fetchone()

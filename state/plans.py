@@ -133,6 +133,15 @@ class Plans:
         )
         return {(row[0], row[1]): int(row[2]) for row in rows}
 
+    def touched_records(self, plan_id: int, dataset_id: str) -> set[str]:
+        """Ids of the existing records of a dataset on which a plan has operations."""
+        rows = self._db.conn.execute(
+            """SELECT DISTINCT json_extract(payload, '$.record_id') FROM plan_item
+                WHERE plan_id = ? AND category = 'operation' AND dataset_id = ?""",
+            (plan_id, dataset_id),
+        )
+        return {str(row[0]) for row in rows if row[0] is not None}
+
     def unfinished(self, plan_id: int, run_id: int, kinds: Iterable[str], dataset_id: str | None) -> list[ItemRow]:
         """Operations of a plan, of some kinds and one dataset, that a run has not brought to an end."""
         kinds = list(kinds)

@@ -284,6 +284,19 @@ class Snapshots:
         ).fetchone()
         return int(row[0]), int(row[1])
 
+    def changed_records(self, before: int, now: int) -> set[str]:
+        """Ids of records of the first snapshot that are gone, or have other contents or responses, in the second."""
+        contents = "SELECT remote_id, external_id, content, '' FROM snapshot_record WHERE snapshot_id = ?"
+        responses = "SELECT record_id, user_id, digest, updated_at FROM snapshot_response WHERE snapshot_id = ?"
+        found: set[str] = set()
+        for rows, first, second in (
+            (contents, before, now),
+            (responses, before, now),
+            (responses, now, before),
+        ):
+            found.update(str(row[0]) for row in self._db.conn.execute(f"{rows} EXCEPT {rows}", (first, second)))
+        return found
+
     def prune(self, keep: int) -> list[int]:
         """Delete all but the newest `keep` complete snapshots of each dataset that no plan refers to."""
         with self._db.atomic():

@@ -13,7 +13,7 @@ from syncer.apply.reread import Rereader
 from syncer.events import Listener, Progress, nobody
 from syncer.model import Record, response_digest
 from syncer.ops import Answer
-from syncer.plan_model import Header
+from syncer.plan_model import Header, SideHeader
 from syncer.verify import Expected, Finding, verify_record
 
 PAGE = 200
@@ -75,11 +75,11 @@ class Confirmation:
         """(record id, user id) that are not as promised: no base is saved for them."""
         self._moved = done.moved()
 
-    def verify(self, dataset_id: str, snapshot_id: int, reread: Callable[[], Rereader], *, full: bool) -> list[Finding]:
+    def verify(self, side: SideHeader, reread: Callable[[], Rereader], *, full: bool) -> list[Finding]:
         """Read the touched records of one destination (`full`: all of them) and compare."""
-        expected = self._expected(dataset_id, snapshot_id)
+        expected = self._expected(side.dataset_id, side.snapshot)
         if full:
-            self._add_untouched(expected, snapshot_id)
+            self._add_untouched(expected, side.snapshot)
         findings: list[Finding] = []
         reader, wanted = reread(), list(expected.items())
         reader.locate(set(expected))
@@ -89,7 +89,7 @@ class Confirmation:
             for record_id, (promise, _) in page.items():
                 record = records[record_id]
                 findings += verify_record(promise, record if isinstance(record, Record) else None)
-            self._listener(Progress("verify", dataset_id, min(start + PAGE, len(wanted)), len(wanted)))
+            self._listener(Progress("verify", side.reference, min(start + PAGE, len(wanted)), len(wanted)))
         self._broken |= {(f.record_id, f.user_id) for f in findings if f.is_failure}
         return findings
 
@@ -151,16 +151,23 @@ class Confirmation:
         """Save links, bases and origins from what the servers have shown, and that every pair was swept
         (None: this run was no sweep of its pairs)."""
         target = self._datasets.get(self._header.target.dataset_id, self._header.target.dataset_id)
-        pairs = {i: f"{source.dataset_id}>{target}" for i, source in enumerate(self._header.sources)}
+        # A dataset that was restored from a snapshot of itself is no pair: what people change in it later is no
+        # progress over the snapshot.
+        pairs = {
+            i: f"{source.dataset_id}>{target}"
+            for i, source in enumerate(self._header.sources)
+            if source.dataset_id != target
+        }
         for index, pair in pairs.items():
             rows = self._store.plans.links(self._done.plan_id, index)
             self._store.memory.save_links(pair, [Link(key, a, self._now(b)) for key, a, b in rows])
         self._save_created(pairs)
         self._save_bases(pairs)
         self._store.memory.save_origins(list(self._origins()))
-        for index, source in enumerate(self._header.sources if swept_at else ()):
+        for index, pair in pairs.items() if swept_at else ():
+            source = self._header.sources[index]
             self._store.memory.save_pair(
-                pairs[index],
+                pair,
                 source_dataset=source.dataset_id,
                 target_dataset=target,
                 source_snapshot=source.snapshot,
@@ -186,8 +193,8 @@ class Confirmation:
                     self._store.memory.move_target(op.replaces, detail["remote_id"])
                 for copy in op.copies:
                     links.setdefault(copy.source, []).append(Link(copy.record_key, copy.record_id, detail["remote_id"]))
-        for index, found in links.items():
-            self._store.memory.save_links(pairs[index], found)
+        for index, pair in pairs.items():
+            self._store.memory.save_links(pair, links.get(index, []))
 
     def _save_bases(self, pairs: Mapping[int, str]) -> None:
         keep: dict[int, list[tuple[str, str, str]]] = {}

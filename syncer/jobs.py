@@ -8,16 +8,14 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from state import PlanRow, RunRow, Store
-from syncer import guard
+from syncer import freshness, guard
 from syncer.apply import Engine, Ledger, Setup
 from syncer.apply.context import Context, Limits
-from syncer.apply.writers import Writer
-from syncer.argilla import Client, Connection
+from syncer.apply.writers import Servers, Writer
 from syncer.confirm import Confirmation, Done
-from syncer.errors import NotFound, Refused, Stopped, SyncerError, UsageError
+from syncer.errors import Refused, Stopped, SyncerError, UsageError
 from syncer.events import Listener, nobody
 from syncer.lease import lease
 from syncer.model import canonical_json
@@ -37,22 +35,6 @@ WRITE_KINDS = (
     "delete_response",
     "delete_record",
 )
-
-
-class Servers(Protocol):
-    """The configured servers."""
-
-    def connection(self, name: str) -> Connection:
-        """The connection of a named server. Raises UsageError."""
-        ...
-
-    def client(self, name: str) -> Client:
-        """A client that only reads."""
-        ...
-
-    def writer(self, name: str) -> Writer:
-        """A client that also writes."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -121,7 +103,7 @@ class Runner:
         header, _ = self.load(plan_id)
         run = self._store.journal.run_of_plan(plan_id)
         if run is not None and run.outcome is not None:
-            return RunResult(run.id, plan_id, "applied before", 0)
+            return RunResult(run.id, plan_id, "applied before", run.exit_code or 0)
         if not self._store.plans.is_intact(plan_id):
             raise Refused(f"plan {plan_id} has changed since it was saved", advice="Make a new one with `syncer plan`")
         found = self.refusals(plan_id, limits)
@@ -133,13 +115,14 @@ class Runner:
                 advice=_overrides(found),
             )
         destinations = self._destinations(plan_id, header)
-        with lease([d.dataset_id for d in destinations], f"process {os.getpid()} on {socket.gethostname()}"):
+        freshness.check_addresses(plan_id, destinations, self._servers)
+        with lease([d.dataset_id for d in destinations], _holder()):
             # Under the lease: a run that another process has finished meanwhile must be seen.
             run = self._store.journal.run_of_plan(plan_id)
             if run is not None and run.outcome is not None:
-                return RunResult(run.id, plan_id, "applied before", 0)
+                return RunResult(run.id, plan_id, "applied before", run.exit_code or 0)
             if run is None:
-                self._check_fresh(plan_id, header, destinations)
+                self._check_fresh(plan_id, header, destinations, limits or header.options.limits)
                 run = self._start(plan_id, header, destinations)
             return self._run(run, header, destinations, full=full)
 
@@ -185,7 +168,18 @@ class Runner:
     def _destinations(self, plan_id: int, header: Header) -> list[SideHeader]:
         """The datasets that the plan may write to, the target first."""
         named = {row.dataset_id for row in self._store.plans.items(plan_id, category="operation")}
+        named.discard(header.target.dataset_id)
         return [header.target, *(source for source in header.sources if source.dataset_id in named)]
+
+    def _check_fresh(
+        self, plan_id: int, header: Header, destinations: Sequence[SideHeader], limits: GuardLimits
+    ) -> None:
+        if self._store.plans.get(plan_id).kind != "recover":
+            for side in destinations:
+                freshness.check_pending(side, self.pending_runs([side]))
+        freshness.check(self._store, plan_id, header, destinations, self._servers)
+        if limits.strict:
+            freshness.check_records(self._store, plan_id, destinations, self._servers, self._clock(), self._listener)
 
     def _start(self, plan_id: int, header: Header, destinations: Sequence[SideHeader]) -> RunRow:
         run_id = self._store.journal.start(
@@ -198,37 +192,13 @@ class Runner:
         )
         return self._store.journal.get(run_id)
 
-    def _check_fresh(self, plan_id: int, header: Header, destinations: Sequence[SideHeader]) -> None:
-        """Refuse a plan made for another world: other server, other dataset, other settings, later runs."""
-        for side in destinations:
-            connection = self._servers.connection(side.server)
-            if connection.url.rstrip("/") != side.url.rstrip("/"):
-                raise _stale(plan_id, side, f"the server {side.server} was {side.url} and is now {connection.url}")
-            pending = self.pending_runs([side])
-            if pending and self._store.plans.get(plan_id).kind != "recover":
-                raise Refused(
-                    f"run {pending[0]} on this dataset was interrupted",
-                    where=side.reference,
-                    advice=f"Finish it first: `syncer resume {pending[0]}`. Then plan again",
-                )
-            later = self._store.journal.runs_since(header.last_run, side.dataset_id)
-            if later:
-                raise _stale(plan_id, side, f"run {later[0].id} has worked on the dataset since")
-            if side.dataset_id.startswith("new:"):
-                continue
-            try:
-                settings = self._servers.client(side.server).settings(side.dataset_id)
-            except NotFound:
-                raise _stale(plan_id, side, "the dataset is not there any more") from None
-            if settings.digest != side.settings_digest:
-                raise _stale(plan_id, side, "the dataset's settings have changed")
-
     def _run(self, run: RunRow, header: Header, destinations: Sequence[SideHeader], *, full: bool) -> RunResult:
         ledger = Ledger(self._store, run.id, self._clock)
         with ExitStack() as stack:
             writers = {d.server: stack.enter_context(self._servers.writer(d.server)) for d in destinations}
             setup = Setup(writers[header.target.server], self._store, ledger, self._store.path.parent / "passwords.tsv")
             setup.run(self._store.plans.items(run.plan_id, category="operation", kinds=SETUP_KINDS))
+            stack.enter_context(lease(setup.datasets.values(), _holder()))
             contexts = {
                 side.dataset_id: self._context(side, writers[side.server], ledger, header, setup)
                 for side in destinations
@@ -245,6 +215,7 @@ class Runner:
             store=self._store,
             ledger=ledger,
             dataset_id=dataset_id,
+            reference=side.reference,
             settings=writer.settings(dataset_id),
             limits=Limits(batch=header.options.batch, quiet=header.options.quiet),
             persons=setup.persons,
@@ -267,9 +238,7 @@ class Runner:
         findings: list[Finding] = []
         for side in destinations:
             try:
-                findings += confirmation.verify(
-                    side.dataset_id, side.snapshot, contexts[side.dataset_id].rereader, full=full
-                )
+                findings += confirmation.verify(side, contexts[side.dataset_id].rereader, full=full)
             except SyncerError as error:
                 raise Stopped(
                     "everything was applied, but it could not be verified",
@@ -300,6 +269,10 @@ class Runner:
         return result
 
 
+def _holder() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
 def _summary(result: RunResult) -> str:
     return canonical_json({"counts": result.counts, "findings": [asdict(f) for f in result.findings]})
 
@@ -307,7 +280,3 @@ def _summary(result: RunResult) -> str:
 def _overrides(found: Sequence[guard.Refusal]) -> str:
     names = [refusal.override for refusal in found if refusal.override]
     return f"If that is meant: {', '.join(names)}" if names else ""
-
-
-def _stale(plan_id: int, side: SideHeader, why: str) -> Refused:
-    return Refused(f"plan {plan_id} is stale", where=side.reference, why=why, advice="Nothing was written. Plan again")

@@ -6,26 +6,21 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from state import ItemRow, RunRow, Store
 from syncer import guard, ops
 from syncer.apply.ledger import shown_responses
 from syncer.apply.records import record_digest
+from syncer.apply.recreate import is_another
 from syncer.apply.reread import Rereader
-from syncer.argilla import Client
+from syncer.apply.writers import Servers
 from syncer.confirm import Done
 from syncer.errors import NotFound, Refused
 from syncer.model import Record, canonical_json, is_minted, mint_external_id, response_digest
 from syncer.ops import Agreement, Answer
 from syncer.options import JobOptions
 from syncer.plan_model import Header, SideHeader, Summary
-
-
-class Clients(Protocol):
-    """Where clients that read come from."""
-
-    def client(self, name: str) -> Client: ...
 
 
 @dataclass(frozen=True)
@@ -39,9 +34,9 @@ class Left:
 class Inverse:
     """The inverse of one finished run."""
 
-    def __init__(self, store: Store, clients: Clients, clock: Callable[[], datetime], run: RunRow) -> None:
+    def __init__(self, store: Store, servers: Servers, clock: Callable[[], datetime], run: RunRow) -> None:
         self._store = store
-        self._clients = clients
+        self._servers = servers
         self._clock = clock
         self._run = run
         self._header = Header.model_validate_json(store.plans.get(run.plan_id).header)
@@ -77,7 +72,7 @@ class Inverse:
         for side in [self._header.target, *self._header.sources]:
             dataset_id = self._datasets.get(side.dataset_id, side.dataset_id)
             try:
-                digest = self._clients.client(side.server).settings(dataset_id).digest
+                digest = self._servers.client(side.server).settings(dataset_id).digest
             except NotFound:
                 digest = side.settings_digest  # gone: applying will say so
             sides[side.dataset_id] = side.model_copy(update={"dataset_id": dataset_id, "settings_digest": digest})
@@ -145,7 +140,7 @@ class Inverse:
         if gone is None:
             return
         side = self._sides_by_id(self._dataset(op))
-        bulk = self._clients.client(side.server).capabilities.bulk_upsert
+        bulk = self._servers.client(side.server).capabilities.bulk_upsert
         answer = Answer(
             person=op.person, username=op.username, body=gone["body"], leaves=gone["digest"],
             written_at=gone["updated_at"], agreement=_forget(op.agreement),
@@ -227,20 +222,27 @@ class Inverse:
         dataset_id = self._dataset(op)
         side = self._sides_by_id(dataset_id)
         own = op.external_id if isinstance(op, ops.RecreateRecord) else before["external_id"]
-        external_id = own if own is not None else mint_external_id(side.dataset_id, op.record_id)
-        client = self._clients.client(side.server)
+        minted = mint_external_id(side.dataset_id, op.record_id)
+        external_id = own if own is not None else minted
+        client = self._servers.client(side.server)
         new_id = self._moved.get(op.record_id)
         stands = client.record_exists(op.record_id) or (new_id is not None and client.record_exists(new_id))
-        if stands or self._reader(dataset_id).find_created([external_id], everywhere=True):
+        found = self._reader(dataset_id).find_created([external_id, minted], everywhere=True)
+        if stands or any(not is_another(before, record) for record in found.values()):
             self.left.append(Left(op.label, "the record is there"))
             return
+        if external_id in found:
+            external_id = minted
         answers = [self._answer(r) for r in before["responses"] if r["user_id"] is not None]
-        answers += [Answer.model_validate(a) for a in intent.get("adds", ())]
+        answers += [self._added(Answer.model_validate(a)) for a in intent.get("adds", ())]
         yield ops.CreateRecord(
             label=op.label, record_key=op.record_key, dataset_id=dataset_id, external_id=external_id,
             minted=is_minted(external_id), content=self._store.bodies.put(canonical_json(before["content"])),
             answers=tuple(answers), copies=(), replaces=new_id or op.record_id,
         )  # fmt: skip
+
+    def _added(self, answer: Answer) -> Answer:
+        return answer.model_copy(update={"person": self._persons.get(answer.person, answer.person)})
 
     def _answer(self, response: Mapping[str, Any]) -> Answer:
         body = canonical_json({"status": response["status"], "values": response["values"]})
@@ -259,7 +261,7 @@ class Inverse:
 
     def _reader(self, dataset_id: str) -> Rereader:
         if dataset_id not in self._readers:
-            client = self._clients.client(self._sides_by_id(dataset_id).server)
+            client = self._servers.client(self._sides_by_id(dataset_id).server)
             questions = {q.remote_id: q.name for q in client.settings(dataset_id).questions}
             self._readers[dataset_id] = Rereader(client, dataset_id, questions)
         return self._readers[dataset_id]
@@ -289,7 +291,10 @@ def _first_intents(store: Store, run_id: int) -> dict[str, dict[str, Any]]:
 
 
 def _last_intents(store: Store, run_id: int) -> dict[str, dict[str, Any]]:
-    return dict(_intents(store, run_id))
+    """The last intent of each item, without answers that the server has refused meanwhile."""
+    found = dict(_intents(store, run_id))
+    refused = {event.item_id for event in store.journal.events(run_id) if event.event == "rejected-answers"}
+    return {item: detail | {"adds": []} if item in refused else detail for item, detail in found.items()}
 
 
 def _save(store: Store, kind: str, header: Header, items: list[ops.Operation], now: datetime, left: list[Left]) -> int:

@@ -14,7 +14,7 @@ LAYERS = (
     ("syncer.pairing", "syncer.plan_model", "syncer.snapshot"),
     ("syncer.items", "syncer.sync_content", "syncer.apply"),
     ("syncer.drafting", "syncer.confirm"),
-    ("syncer.planning", "syncer.undo"),
+    ("syncer.planning", "syncer.undo", "syncer.freshness"),
     ("syncer.jobs", "syncer.config", "syncer.report"),
     ("syncer.datasets", "syncer.servers", "syncer.service"),
     ("syncer.daemon",),

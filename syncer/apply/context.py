@@ -41,6 +41,7 @@ class Context:
     store: Store
     ledger: Ledger
     dataset_id: str
+    reference: str
     settings: Settings
     limits: Limits
     persons: Mapping[str, str] = field(default_factory=dict)

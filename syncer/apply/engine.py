@@ -39,7 +39,7 @@ class Engine:
         for step in self._steps(ops):
             for ended in self._guarded(step):
                 done += ended
-                self._context.listener(Progress("apply", self._context.dataset_id, done, len(ops)))
+                self._context.listener(Progress("apply", self._context.reference, done, len(ops)))
 
     def _steps(self, ops: Sequence[object]) -> Iterator[Callable[[], Iterator[int]]]:
         responses, records = ResponseWriter(self._context), RecordWriter(self._context)
@@ -47,10 +47,11 @@ class Engine:
         yield lambda: responses.update([op for op in writes if op.way == "update"])
         yield lambda: responses.upsert([op for op in writes if op.way == "upsert"])
         yield lambda: responses.as_author([op for op in writes if op.way == "author"])
-        yield lambda: Recreator(self._context).run([op for op in ops if isinstance(op, RecreateRecord)])
-        yield lambda: records.create([op for op in ops if isinstance(op, CreateRecord)])
+        # Whatever names a record by its id comes before re-creation, which gives it another one.
         yield lambda: records.update([op for op in ops if isinstance(op, UpdateRecord)])
         yield lambda: responses.delete([op for op in ops if isinstance(op, DeleteResponse)])
+        yield lambda: Recreator(self._context).run([op for op in ops if isinstance(op, RecreateRecord)])
+        yield lambda: records.create([op for op in ops if isinstance(op, CreateRecord)])
         yield lambda: records.delete([op for op in ops if isinstance(op, DeleteRecord)])
 
     def _guarded(self, step: Callable[[], Iterator[int]]) -> Iterator[int]:

@@ -35,6 +35,12 @@ class Deleted:
     """Without metadata, suggestions and vectors: a server that has become stricter may not take these back."""
 
 
+def is_another(before: Mapping[str, Any], record: Record) -> bool:
+    """Whether a record under the external id of a deleted one is no copy of it: it has none of its answers."""
+    people = {response["user_id"] for response in before["responses"]} - {None}
+    return bool(people) and not any(record.response_of(person) for person in people)
+
+
 class Recreator:
     """Applies RecreateRecord operations of one destination."""
 
@@ -210,6 +216,11 @@ class Recreator:
         if record is None or record.remote_id == plan.op.record_id:
             return False
         key = item_id(plan.op)
+        if is_another(plan.before, record):
+            why = "while the record was deleted somebody added another one under its external id"
+            advice = f"syncer recover {self._ledger.run_id}"
+            self._ledger.end("failed", [(key, {"why": f"{why}; `{advice}` brings its answers back"})])
+            return True
         self._context.store.memory.move_target(plan.op.record_id, record.remote_id)
         detail = {
             "remote_id": record.remote_id,

@@ -60,9 +60,10 @@ class Rereader:
         places = self._places(wanted, start)
         if everywhere and len(places) < len(wanted) and start > 0:
             places |= self._places(wanted - places.keys(), 0)
-        by_id = {remote_id: external_id for external_id, (remote_id, _) in places.items()}
-        records = self._read_at(dict(places.values()))
-        return {by_id[remote_id]: record for remote_id, record in records.items()}
+        self._positions.update(places.values())
+        records = self.read(dict(places.values()))
+        found = {external_id: records[remote_id] for external_id, (remote_id, _) in places.items()}
+        return {external_id: record for external_id, record in found.items() if isinstance(record, Record)}
 
     def hides_records(self) -> bool:
         """Whether the database has records that the list does not show, as it may up to 2.2."""

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from syncer.argilla import Connection, RetryPolicy
+from typing import Protocol
+
+from syncer.argilla import Client, Connection, RetryPolicy
 from syncer.argilla.transport import Listener
 from syncer.argilla.writes import Writer
+
+
+class Servers(Protocol):
+    """The configured servers."""
+
+    def connection(self, name: str) -> Connection:
+        """The connection of a named server. Raises UsageError."""
+        ...
+
+    def client(self, name: str) -> Client:
+        """A client that only reads."""
+        ...
+
+    def writer(self, name: str) -> Writer:
+        """A client that also writes."""
+        ...
 
 
 def open_writer(connection: Connection, policy: RetryPolicy, listener: Listener | None = None) -> Writer:
@@ -12,4 +30,4 @@ def open_writer(connection: Connection, policy: RetryPolicy, listener: Listener 
     return Writer(connection, policy=policy, listener=listener)
 
 
-__all__ = ["Writer", "open_writer"]
+__all__ = ["Servers", "Writer", "open_writer"]

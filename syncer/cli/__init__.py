@@ -50,7 +50,29 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"syncer.cli.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
+        return _with_shared_flags(command)
+
+
+def _with_shared_flags(command: click.Command) -> click.Command:
+    """Let a command and its subcommands take `--json`, `--yes` and `--debug` too: people write them last."""
+    if any(param.name == "as_json" for param in command.params):
         return command
+    for option in SHARED:
+        command.params.append(option)
+    for inner in getattr(command, "commands", {}).values():
+        _with_shared_flags(inner)
+    return command
+
+
+def _set(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        setattr(ctx.obj, str(param.name), True)
+
+
+SHARED = tuple(
+    click.Option(names, is_flag=True, expose_value=False, callback=_set, hidden=True)
+    for names in (["--json", "as_json"], ["--yes", "-y", "yes"], ["--debug", "debug"])
+)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -61,13 +83,20 @@ class LazyGroup(click.Group):
 @click.option("--json", "as_json", is_flag=True, help="Print data as JSON.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before writing to a server.")
 @click.option("--debug", is_flag=True, help="Tell each request on stderr, and show tracebacks.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Of messages on stderr.",
+)
 @click.version_option(__version__, prog_name="syncer")
 @click.pass_context
 def cli(ctx: click.Context, /, **flags: Any) -> None:
     """Move and sync annotations between copies of an Argilla dataset without losing one.
 
     A dataset is named as server:workspace/dataset or server:UUID. Without a server it is the one of the
-    variables ARGILLA_API_URL and ARGILLA_API_KEY.
+    variables ARGILLA_API_URL and ARGILLA_API_KEY. --json, --yes and --debug may also stand after the command.
     """
     from syncer.cli.session import Session
 

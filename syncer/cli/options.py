@@ -25,7 +25,12 @@ LIMITS = (
     click.option("--accept-source", is_flag=True, default=None, help="The source may be empty, shrunk or rewritten."),
     click.option("--swap-ok", is_flag=True, default=None, help="Earlier runs may have gone the other way."),
     click.option("--allow-different-fields", is_flag=True, default=None, help="Paired records may have other texts."),
-    click.option("--strict", is_flag=True, default=None, help="Refuse a plan that leaves anything alone."),
+    click.option(
+        "--strict",
+        is_flag=True,
+        default=None,
+        help="Refuse if anything would be left alone.",
+    ),
 )
 JOB = (
     click.option("--match", default="auto", show_default=True, help="external_id, metadata:NAME, fields, fields:a,b."),

@@ -47,7 +47,7 @@ def print_run(session: Session, result: RunResult) -> int:
     """Print a run's report and return its exit code."""
     if result.outcome == "applied before":
         session.out({"run": result.run_id, "outcome": result.outcome}, f"Plan {result.plan_id} was applied before.\n")
-        return 0
+        return result.exit_code
     data = report.run_data(session.store, session.store.journal.get(result.run_id))
     session.out(data, report.run_text(data, session.width))
     return result.exit_code

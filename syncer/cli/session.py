@@ -22,6 +22,7 @@ from syncer import config, datasets, events
 from syncer.argilla import RetryPolicy
 from syncer.argilla.transport import Event as HttpEvent
 from syncer.argilla.transport import RequestDone, RetryWaits
+from syncer.cli.telling import message
 from syncer.errors import UsageError
 from syncer.jobs import Runner
 from syncer.plan_model import Located
@@ -32,12 +33,15 @@ from syncer.servers import ConfiguredServers
 class Session:
     """Opened lazily: a command pays only for what it uses."""
 
-    def __init__(self, *, config: Path | None, state: Path | None, as_json: bool, yes: bool, debug: bool) -> None:
+    def __init__(
+        self, *, config: Path | None, state: Path | None, as_json: bool, yes: bool, debug: bool, log_format: str
+    ) -> None:
         self._config_flag = config
         self._state_flag = state
         self.as_json = as_json
         self.yes = yes
-        self._debug = debug
+        self.debug = debug
+        self._log_json = log_format == "json"
         self.stop = threading.Event()
         self._console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")))
         self._progress: Progress | None = None
@@ -87,12 +91,13 @@ class Session:
 
     def out(self, data: Any, text: str) -> None:
         """Print data: as JSON, or as text."""
+        self._close_progress()
         click.echo(json.dumps(data, ensure_ascii=False, indent=2) if self.as_json else text, nl=self.as_json)
 
     def say(self, text: str) -> None:
         """A message to the person at the terminal."""
         self._close_progress()
-        click.echo(clean(text), err=True)
+        message(text, log_json=self._log_json)
 
     @property
     def width(self) -> int:
@@ -115,7 +120,7 @@ class Session:
         """Show progress on a terminal, and notes everywhere."""
         if isinstance(event, events.Note):
             self.say(event.text)
-        elif self._console.is_terminal and not self.as_json:
+        elif self._console.is_terminal and not self.as_json and not self._log_json:
             self._advance(event)
 
     def _advance(self, event: events.Progress) -> None:
@@ -131,10 +136,9 @@ class Session:
     def _heard(self, event: HttpEvent) -> None:
         if isinstance(event, RetryWaits):
             self.say(f"{event.error}; trying again in {event.seconds:.0f} s")
-        elif self._debug and isinstance(event, RequestDone):
-            click.echo(
-                f"{event.server} {event.method} {event.path} {event.status} {event.seconds * 1000:.0f} ms", err=True
-            )
+        elif self.debug and isinstance(event, RequestDone):
+            took = f"{event.seconds * 1000:.0f} ms"
+            self.say(f"{event.server} {event.method} {event.path} {event.status} {took}")
 
     def _close_progress(self) -> None:
         if self._progress is not None:

@@ -75,8 +75,10 @@ def _operations(out: _Out, summary: Data) -> None:
     if summary["counts"].get("overwrite"):
         out.line(f"{summary['counts']['overwrite']} of the responses replace an older one of the same person.")
     if summary["by_author"]:
+        out.line()
         out.table(("author", "responses"), list(summary["by_author"].items()))
     if summary["completes"] > 0:
+        out.line()
         out.line(f"{summary['completes']} records become completed and leave people's queues.")
 
 

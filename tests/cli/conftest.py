@@ -51,11 +51,11 @@ class Desk:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "syncer", *arguments]
 
-    def run(self, *arguments: str) -> Result:
+    def run(self, *arguments: str, url: str | None = None) -> Result:
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment | ({"ARGILLA_API_URL": url} if url else {}),
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from state import Store
 from syncer.cli import COMMANDS
 from tests.cli.conftest import Desk
 
@@ -40,6 +43,14 @@ def value(desk: Desk, workspace: str, external_id: str, person: str) -> str | No
     return None
 
 
+def interrupted(desk: Desk) -> None:
+    """Let plan 1 look as if a run of it had stopped before its first request."""
+    with Store(desk.folder / ".syncer" / "state.db") as store:
+        group = dataset_of(desk, "group").id
+        now = datetime.now(UTC).isoformat()
+        store.journal.start(1, job=None, host="elsewhere", pid=1, datasets=[group], at=now)
+
+
 def test_every_command_has_help_and_stands_in_the_readme(desk: Desk) -> None:
     text = README.read_text(encoding="utf-8")
     shown = desk.run("--help").out
@@ -64,6 +75,31 @@ def test_an_error_is_words_and_on_request_json_never_a_traceback(desk: Desk) -> 
     assert found.json["error"]["exit_code"] == 2
     assert "alice/reviews" in found.json["error"]["advice"]
     assert "Traceback" not in found.err
+
+
+def test_shared_flags_may_stand_after_the_command(desk: Desk) -> None:
+    submit(desk, "alice", "alice", "e0", "a")
+    assert desk.run("migrate", OWN, GROUP, "--yes", "--json").json["run"]["outcome"] == "complete"
+    assert desk.run("runs", "verify", "--json").json == {"verified": [1]}
+
+
+def test_messages_can_be_lines_of_json(desk: Desk) -> None:
+    found = desk.run("--log-format", "json", "--debug", "plan", OWN, GROUP)
+    lines = [json.loads(line) for line in found.err.splitlines()]
+    assert {line["level"] for line in lines} == {"info"}
+    assert any("GET" in line["message"] for line in lines)
+    failed = desk.run("--log-format", "json", "show", "99")
+    assert [json.loads(line)["level"] for line in failed.err.splitlines()] == ["error", "error"]
+
+
+def test_an_interrupted_run_does_not_go_on_at_another_address(desk: Desk) -> None:
+    submit(desk, "alice", "alice", "e0", "a")
+    desk.run("plan", OWN, GROUP)
+    interrupted(desk)
+    found = desk.run("resume", "--yes", url="http://127.0.0.1:1")
+    assert found.code == 6
+    assert f"mean {desk.served.url} again" in found.err
+    assert desk.writes() == []
 
 
 def test_nothing_is_written_without_a_yes(desk: Desk) -> None:
@@ -191,14 +227,7 @@ def test_an_interrupted_run_is_resumed_first_by_the_next_migration(desk: Desk) -
     for i in range(10):
         submit(desk, "alice", "alice", f"e{i}", "a")
     desk.run("plan", OWN, GROUP)
-    from datetime import UTC, datetime
-
-    from state import Store
-
-    with Store(desk.folder / ".syncer" / "state.db") as store:
-        group = dataset_of(desk, "group").id
-        now = datetime.now(UTC).isoformat()
-        store.journal.start(1, job=None, host="elsewhere", pid=1, datasets=[group], at=now)
+    interrupted(desk)
     done = desk.run("--yes", "migrate", OWN, GROUP)
     assert done.code == 0
     assert "run 1 was interrupted and is finished first" in done.err

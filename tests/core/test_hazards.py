@@ -19,16 +19,6 @@ ONE, TWO, HOME = "s0:one/reviews", "s0:two/reviews", "s0:argilla/reviews"
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """One server with alice and bob, who are members everywhere."""
-    made = World(tmp_path)
-    for name in ("alice", "bob"):
-        made.fakes["s0"].add_user(name, workspaces=["argilla", "one", "two"])
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def apart(tmp_path: Path) -> Iterator[World]:
     """Two servers without anybody but their owners."""
     made = World(tmp_path, "2.8.0", "2.8.0")

@@ -145,10 +145,10 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
     made.close()
 
 
-def test_nothing_that_was_there_all_the_time_is_left_out(reader: Reader) -> None:
+def test_nothing_that_was_there_all_the_time_is_left_out(reader: Reader, many: int) -> None:
     """When the crowd has gone home before the last walk, the snapshot is exactly what is there then."""
     calm = 0
-    for seed in range(SCHEDULES):
+    for seed in range(many * SCHEDULES):
         crowd = reader.schedule(seed)
         row = reader.take()
         held = reader.held(row)
@@ -159,15 +159,15 @@ def test_nothing_that_was_there_all_the_time_is_left_out(reader: Reader) -> None
             assert held == reader.listed(), seed
             positions = [found.position for found in reader.world.store.snapshots.records(row.id)]
             assert positions == list(range(len(held))), seed
-    assert calm > SCHEDULES // 2
+    assert calm > many * SCHEDULES // 2
 
 
-def test_a_plain_walk_leaves_records_out_on_the_same_schedules(reader: Reader) -> None:
+def test_a_plain_walk_leaves_records_out_on_the_same_schedules(reader: Reader, many: int) -> None:
     silent = 0
-    for seed in range(SCHEDULES):
+    for seed in range(many * SCHEDULES):
         crowd = reader.schedule(seed)
         silent += not crowd.stable <= reader.plain_walk()
-    assert silent > SCHEDULES // 20
+    assert silent > many * SCHEDULES // 20
 
 
 @pytest.mark.parametrize("deleted", [1, 2, 3, 7])

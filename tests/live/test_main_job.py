@@ -149,7 +149,7 @@ def test_an_answer_edited_between_plan_and_apply_stays(world: World) -> None:
     assert applied.code == 4, applied.out
     assert "drifted" in applied.out
     assert held(group)[f"{TEXT} 0"][alice.id][1]["mood"] == {"value": "mixed"}
-    assert world.syncer("--yes", "apply", str(plan)).code == 0
+    assert world.syncer("--yes", "apply", str(plan)).code == 4
     assert held(group)[f"{TEXT} 0"][alice.id][1]["mood"] == {"value": "mixed"}
 
 

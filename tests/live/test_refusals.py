@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import socket
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +53,32 @@ def test_a_stopped_server(tmp_path_factory: pytest.TempPathFactory, world: World
         )
     assert found.code == 1
     assert url.removeprefix("http://") in found.err
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def web_page(tmp_path: Path) -> Iterator[str]:
+    """The address of a web server that shows files."""
+    (tmp_path / "index.html").write_text("<html><body>Welcome</body></html>")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_server_that_is_no_argilla(web_page: str, world: World) -> None:
+    for command in (("diff", "a/b", "c/d"), ("migrate", "a/b", "c/d"), ("snapshot", "a/b")):
+        found = world.syncer("--yes", *command, url=web_page)
+        assert found.code == 1
+        assert web_page in found.err
+        assert "Argilla" in found.err
+        assert "next:" in found.err
 
 
 def test_an_author_who_is_unknown_or_differs_in_case_blocks_until_mapped(
