@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: crash dev demo test thorough lint types fmt
+.PHONY: crash dev demo soak test thorough lint types fmt
 
 dev: $(VENV)/ready
 
@@ -25,6 +25,10 @@ fmt: dev
 
 test: lint types
 	$(BIN)/pytest
+
+# The service at work for ten minutes.
+soak: dev
+	$(BIN)/pytest --thorough tests/live/test_serve.py
 
 # Ten times as many samples in the tests that draw them.
 thorough: dev

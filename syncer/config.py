@@ -21,6 +21,7 @@ from syncer.argilla import Connection
 from syncer.errors import UsageError
 from syncer.filters import Filters
 from syncer.options import JobOptions, Limits
+from syncer.plan import Policy
 
 FILE_NAME = "syncer.toml"
 DEFAULT_SERVER = "default"
@@ -83,7 +84,8 @@ class JobConfig(BaseModel):
     records: bool = False
     include: tuple[Literal["metadata", "suggestions", "vectors", "fields"], ...] = ()
     mirror: bool = False
-    conflicts: Literal["report", "source", "target", "newest", "prefer-submitted"] = "report"
+    conflicts: Policy = "report"
+    conflicts_by_question: dict[str, Policy] = Field(default_factory=dict)
     clock_tolerance: Duration = timedelta(minutes=5)
     two_way: bool = False
     restore_deleted: bool = False
@@ -111,6 +113,7 @@ class JobConfig(BaseModel):
             include=self.include,
             mirror=self.mirror,
             conflicts=self.conflicts,
+            conflicts_by_question=self.conflicts_by_question,
             clock_tolerance=self.clock_tolerance.total_seconds(),
             two_way=self.two_way,
             restore_deleted=self.restore_deleted,
@@ -350,6 +353,7 @@ every = "10m"                  # how often `syncer serve` runs it
 # records = false              # create records that the target lacks
 # include = ["metadata", "suggestions", "vectors", "fields"]
 # conflicts = "report"         # source, target, newest, prefer-submitted
+# conflicts_by_question = { note = "newest" }  # when only answers to it differ
 # restore_deleted = false
 # propagate_deletes = false    # needs max_delete
 # strategy = "auto"            # in-place, author, recreate

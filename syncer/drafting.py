@@ -84,6 +84,7 @@ class Draft:
     def pair(self) -> None:
         """Fill the workbench."""
         target_id = self._target[1].dataset_id
+        names.check_questions(self._options.conflicts_by_question, self._target_settings)
         for index, (_, shot) in enumerate(self._sources):
             renames = names_of(self._options, self._settings[index])
             names.check_distinct(renames, self._settings[index], two_way=self._options.two_way)
@@ -124,6 +125,7 @@ class Draft:
         usernames |= {f"new:{name}": name for name in self._new_users}
         rules = plan.Rules(
             policy=self._options.conflicts,
+            by_question=self._options.conflicts_by_question,
             two_way=self._options.two_way,
             restore_deleted=self._options.restore_deleted,
             propagate_deletes=self._options.propagate_deletes,
@@ -148,6 +150,8 @@ class Draft:
         )
         if self._options.mirror:
             yield from sync_content.record_deletions(self._store, self._target_side())
+        else:
+            yield from sync_content.records_deleted_at_sources(self._store, self._target_side(), self._sides)
 
     def _setup(self) -> Iterator[AnyItem]:
         for name in sorted(self._new_users):

@@ -6,11 +6,12 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from state import TARGET, JoinedAnswer, RecordRow, Store
+from state import TARGET, JoinedAnswer, Store
 from syncer import names, ops, plan
+from syncer.groups import Book, Group
 from syncer.model import canonical_json, is_minted, mint_external_id, response_digest
 from syncer.ops import (
     Agreement,
@@ -40,27 +41,6 @@ class Destination:
     back: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True)
-class Group:
-    """Everything under one ref."""
-
-    ref: str
-    pairs: Mapping[int, tuple[str, str, str, str]]
-    """source -> (record id, record key, rule or detail, outcome)"""
-    answers: Mapping[str, Mapping[int, Held]]
-    bases: Mapping[str, Mapping[int, str]]
-
-    @property
-    def usable(self) -> tuple[int, ...]:
-        """Sources whose copy of the record takes part."""
-        return tuple(i for i, pair in self.pairs.items() if pair[3] in ("matched", "new"))
-
-    @property
-    def is_new(self) -> bool:
-        """Whether the record has to be created."""
-        return self.ref.startswith("new:")
-
-
 class Items:
     """Makes the items of one plan; `counts` adds up every (record, person) by what became of it."""
 
@@ -78,7 +58,7 @@ class Items:
         self._sources = {side.index: side for side in sources}
         self._rules = rules
         self._destinations = destinations
-        self._usernames = usernames
+        self._book = Book(store, target, self._sources, usernames)
         self.counts: Counter[str] = Counter()
 
     def make(self) -> Iterator[AnyItem]:
@@ -119,23 +99,13 @@ class Items:
         for index, (record_id, key, detail, outcome) in group.pairs.items():
             if index in group.usable or outcome == "filtered":
                 continue
-            label = self._label(self._sources[index], record_id)
-            text = self._difference(group.ref, index, record_id) if outcome == "content-differs" else detail
+            label = self._book.label(self._sources[index], record_id)
+            text = self._book.difference(group.ref, index, record_id) if outcome == "content-differs" else detail
             self.counts[f"record:{outcome}"] += 1
             yield Skip(
                 label=label, record_key=key, side=index, ref=group.ref, person="", username="",
                 reason=outcome, detail=text,
             )  # fmt: skip
-
-    def _difference(self, ref: str, index: int, record_id: str) -> str:
-        if ref.startswith("new:"):
-            return "the texts differ between two sources"
-        ours, theirs = self._fields(self._sources[index], record_id), self._fields(self._target, ref)
-        return "; ".join(
-            f"{name}: source {_short(ours.get(name))!r}, target {_short(theirs.get(name))!r}"
-            for name in sorted(ours.keys() & theirs.keys())
-            if ours[name] != theirs[name]
-        )
 
     def _record(self, group: Group) -> Iterator[AnyItem]:
         creates: list[Answer] = []
@@ -194,7 +164,6 @@ class Items:
         )
 
     def _verdict(self, group: Group, row: Row) -> Iterator[AnyItem | Answer]:
-        by_hand = None
         verdict = plan.decide(row, self._rules)
         if isinstance(verdict.target, plan.Clash) or self._rules.policy != "report":
             # A decision by hand outranks a policy, and is found under the conflict that would be reported.
@@ -202,7 +171,8 @@ class Items:
             if isinstance(clash.target, plan.Clash):
                 conflict = self._conflict(group, row, clash.target)
                 by_hand = self._store.memory.decision(conflict.conflict_id)
-                verdict = plan.decide(row, self._rules, by_hand) if by_hand is not None else verdict
+                policy = plan.policy_for(self._bodies(row, clash.target), self._rules)
+                verdict = plan.decide(row, replace(self._rules, policy=policy), by_hand)
         match verdict.target:
             case plan.Write(value=value, decided=decided):
                 yield from self._write(group, row, TARGET, value, decided)
@@ -220,6 +190,10 @@ class Items:
             else:
                 yield self._delete(group, row, reverse.side)
 
+    def _bodies(self, row: Row, clash: plan.Clash) -> list[dict[str, Any] | None]:
+        held = [row.target if side == TARGET else row.sources.get(side) for side in clash.sides]
+        return [json.loads(self._store.bodies.get(value.body)) if value else None for value in held]
+
     def _leave(self, group: Group, row: Row, reason: str, detail: str) -> Skip:
         side = min(row.sources, default=TARGET)
         code, _, rest = detail.partition(": ")
@@ -229,8 +203,8 @@ class Items:
 
     def _skip(self, group: Group, row: Row, reason: str, detail: str, side: int) -> Skip:
         return Skip(
-            label=self._group_label(group), record_key=self._key(group), side=side, ref=group.ref,
-            person=row.person, username=self._username(row.person), reason=reason, detail=detail,
+            label=self._book.group_label(group), record_key=self._book.key(group), side=side, ref=group.ref,
+            person=row.person, username=self._book.username(row.person), reason=reason, detail=detail,
         )  # fmt: skip
 
     def _unchanged(self, group: Group, row: Row, state: Any) -> Unchanged:
@@ -239,7 +213,7 @@ class Items:
             # A source that still holds a response keeps its base until the response has been deleted there.
             agreed = tuple((i, group.pairs[i][1], "") for i in row.bases if i not in row.sources)
         return Unchanged(
-            label="", record_key=self._key(group), ref=group.ref, person=row.person, state=state, digests=agreed
+            label="", record_key=self._book.key(group), ref=group.ref, person=row.person, state=state, digests=agreed
         )
 
     def _conflict(self, group: Group, row: Row, clash: plan.Clash) -> Conflict:
@@ -255,9 +229,9 @@ class Items:
                 )
             )
         return Conflict(
-            label=self._group_label(group), record_key=self._key(group),
+            label=self._book.group_label(group), record_key=self._book.key(group),
             dataset_id=self._target.snapshot.dataset_id, ref=group.ref, person=row.person,
-            username=self._username(row.person), reason=clash.reason, contenders=tuple(contenders),
+            username=self._book.username(row.person), reason=clash.reason, contenders=tuple(contenders),
         )  # fmt: skip
 
     def _write(self, group: Group, row: Row, side: int, value: Held, decided: bool) -> Iterator[AnyItem | Answer]:
@@ -284,7 +258,7 @@ class Items:
         else:
             way = "upsert" if destination.bulk_upsert else "update"
         yield ops.WriteResponse(
-            label=self._group_label(group), record_key=self._key(group), dataset_id=destination.dataset_id,
+            label=self._book.group_label(group), record_key=self._book.key(group), dataset_id=destination.dataset_id,
             record_id=record_id, position=position, answer=answer, way=way, decided=decided,
             expects=self._own_digest(side, current) if current else None,
         )  # fmt: skip
@@ -301,9 +275,9 @@ class Items:
         assert current is not None
         record_id, position = self._place(group, side)
         return ops.DeleteResponse(
-            label=self._group_label(group), record_key=self._key(group),
+            label=self._book.group_label(group), record_key=self._book.key(group),
             dataset_id=self._destinations[side].dataset_id, record_id=record_id, position=position,
-            person=self._user_at(side, row.person), username=self._username(row.person),
+            person=self._user_at(side, row.person), username=self._book.username(row.person),
             expects=self._own_digest(side, current), agreement=self._agreement(group, row, side, None, True),
         )  # fmt: skip
 
@@ -330,8 +304,8 @@ class Items:
             misfit = names.response_problem(content["status"], values, source.settings) or names.moved_spans(
                 content["values"],
                 back,
-                (self._target.settings, self._raw_fields(self._target, group.ref)),
-                (source.settings, self._raw_fields(source, group.pairs[side][0])),
+                (self._target.settings, self._book.raw_fields(self._target, group.ref)),
+                (source.settings, self._book.raw_fields(source, group.pairs[side][0])),
             )
             if misfit:
                 return f"does-not-fit: {misfit}"
@@ -339,7 +313,7 @@ class Items:
             digest = response_digest(content["status"], values)
         return Answer(
             person=user,
-            username=self._username(person),
+            username=self._book.username(person),
             body=body,
             leaves=digest,
             written_at=value.written_at or "",
@@ -378,13 +352,13 @@ class Items:
     def _create(self, group: Group, answers: list[Answer]) -> CreateRecord:
         index = group.usable[0]
         side, record_id = self._sources[index], group.pairs[index][0]
-        row = self._source_row(side, record_id)
+        row = self._book.row(side, record_id)
         content = names.rename_content(json.loads(self._store.bodies.get(row.content)), side.names, side.settings)
         own = row.external_id
         taken = own is None or self._store.workbench.external_id_taken(own, group.ref)
         external_id = mint_external_id(side.snapshot.dataset_id, record_id) if own is None or taken else own
         return CreateRecord(
-            label=self._group_label(group), record_key=self._key(group),
+            label=self._book.group_label(group), record_key=self._book.key(group),
             dataset_id=self._destinations[TARGET].dataset_id, external_id=external_id,
             minted=is_minted(external_id) and external_id != own,
             content=self._store.bodies.put(canonical_json(content)), answers=tuple(answers),
@@ -398,48 +372,8 @@ class Items:
         index = group.usable[0]
         minted = mint_external_id(self._sources[index].snapshot.dataset_id, group.pairs[index][0])
         return RecreateRecord(
-            label=self._group_label(group), record_key=self._key(group),
+            label=self._book.group_label(group), record_key=self._book.key(group),
             dataset_id=self._destinations[TARGET].dataset_id, record_id=record_id, position=position,
             external_id=row.external_id if row.external_id is not None else minted,
             minted=row.external_id is None, answers=tuple(answers),
         )  # fmt: skip
-
-    def _source_row(self, side: Side, record_id: str) -> RecordRow:
-        row = self._store.snapshots.record(side.snapshot.id, record_id)
-        assert row is not None
-        return row
-
-    def _username(self, person: str) -> str:
-        return self._usernames.get(person, "")
-
-    def _key(self, group: Group) -> str:
-        """The record's key: a source's if it has one, else the target record's own."""
-        if group.pairs:
-            return group.pairs[min(group.pairs)][1]
-        return mint_external_id(self._target.snapshot.dataset_id, group.ref)
-
-    def _group_label(self, group: Group) -> str:
-        if not group.pairs:
-            return self._label(self._target, group.ref)
-        index = min(group.pairs)
-        return self._label(self._sources[index], group.pairs[index][0])
-
-    def _label(self, side: Side, record_id: str) -> str:
-        row = self._source_row(side, record_id)
-        if row.external_id:
-            return _short(row.external_id)
-        return next((_short(v) for v in self._fields(side, record_id).values() if isinstance(v, str)), record_id)
-
-    def _fields(self, side: Side, record_id: str) -> dict[str, Any]:
-        """A record's fields under the target's names."""
-        return {side.names.field(name): value for name, value in self._raw_fields(side, record_id).items()}
-
-    def _raw_fields(self, side: Side, record_id: str) -> dict[str, Any]:
-        fields: dict[str, Any] = json.loads(self._store.bodies.get(self._source_row(side, record_id).content))["fields"]
-        return fields
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else canonical_json(value)
-    flat = " ".join(text.split())
-    return flat if len(flat) <= 60 else flat[:59] + "…"

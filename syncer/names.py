@@ -54,6 +54,12 @@ def _invert(names: Mapping[str, str], what: str) -> dict[str, str]:
     return inverse
 
 
+def check_questions(questions: Iterable[str], target: Settings) -> None:
+    """Refuse an option for a question which the target does not have. Raises UsageError."""
+    for name in questions:
+        _known(name, {q.name for q in target.questions}, "question", "target")
+
+
 def check_names(names: Names, source: Settings, target: Settings) -> None:
     """Refuse a map that names a question, label or field which is not there. Raises UsageError."""
     target_fields = {f["name"] for f in target.fields}

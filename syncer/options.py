@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from syncer.filters import Filters
+from syncer.plan import Policy
 
 Part = Literal["metadata", "suggestions", "vectors", "fields"]
 
@@ -37,7 +38,9 @@ class JobOptions(BaseModel):
     records: bool = False
     include: tuple[Part, ...] = ()
     mirror: bool = False
-    conflicts: Literal["report", "source", "target", "newest", "prefer-submitted"] = "report"
+    conflicts: Policy = "report"
+    conflicts_by_question: dict[str, Policy] = Field(default_factory=dict)
+    """For conflicts in which the values differ in answers to such questions alone."""
     clock_tolerance: float = Field(default=300.0, ge=0)
     """Seconds within which two times count as one."""
     two_way: bool = False

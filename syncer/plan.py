@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 from syncer.model import moment
 
@@ -49,6 +49,7 @@ class Rules:
     """The options that decide."""
 
     policy: Policy = "report"
+    by_question: Mapping[str, Policy] = field(default_factory=dict)
     two_way: bool = False
     restore_deleted: bool = False
     propagate_deletes: bool = False
@@ -155,6 +156,21 @@ def decide(row: Row, rules: Rules, by_hand: str | None = None) -> Verdict:
     if values:
         return _write(next(iter(values.values())), decided=False)
     return _settled(row, rules, outcomes)
+
+
+def policy_for(bodies: Sequence[Mapping[str, Any] | None], rules: Rules) -> Policy:
+    """The policy for a conflict between these values (status and values; None: no response).
+
+    A response is one piece of work and is never put together from two: if the questions in which the values differ
+    have different policies, or only the status differs, the job's own policy decides.
+    """
+    if not rules.by_question or any(body is None for body in bodies):
+        return rules.policy
+    values = [(body or {}).get("values") or {} for body in bodies]
+    names = {name for answers in values for name in answers}
+    differing = {name for name in names if any(answers.get(name) != values[0].get(name) for answers in values)}
+    policies = {rules.by_question.get(name, rules.policy) for name in differing}
+    return policies.pop() if len(policies) == 1 else rules.policy
 
 
 def _without_deleted(

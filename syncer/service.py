@@ -50,6 +50,8 @@ def is_quiet(
     last = store.journal.last_of_job(name)
     if last is None or last.exit_code == FINDINGS or store.memory.is_decided_since(last.started_at):
         return False
+    if job.two_way and len(sources) > 1 and store.journal.counts(last.id).get("done"):
+        return False  # what one source gave to the target has to go on to the others
     header = Header.model_validate_json(store.plans.get(last.plan_id).header)
     if header.options != job.options():
         return False

@@ -213,6 +213,21 @@ def record_deletions(store: Store, target: Side) -> Iterator[DeleteRecord | Skip
         )
 
 
+def records_deleted_at_sources(store: Store, target: Side, sources: Sequence[Side]) -> Iterator[Skip]:
+    """Target records whose counterpart an earlier run has seen in a source, and that source has no longer."""
+    for side in sources:
+        paired = {pair.ref for pair in store.workbench.pairs(side.index)}
+        for link in store.memory.links(side.pair):
+            row = store.snapshots.record(target.snapshot.id, link.target_id)
+            if row is None or row.remote_id in paired or store.snapshots.record(side.snapshot.id, link.source_id):
+                continue
+            yield Skip(
+                label=row.external_id or row.remote_id, record_key=link.record_key, side=side.index, ref=row.remote_id,
+                person="", username="", reason="record-deleted-at-source",
+                detail="it stays at the target; --mirror deletes records that no source has",
+            )  # fmt: skip
+
+
 def count_completed(
     store: Store, snapshot_id: int, added: Mapping[str, int], created: Sequence[int], min_submitted: int
 ) -> int:

@@ -6,7 +6,7 @@ import json
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 from pydantic import ValidationError
@@ -15,8 +15,10 @@ from syncer.config import Maps, parse_duration
 from syncer.errors import UsageError
 from syncer.filters import Filters
 from syncer.options import JobOptions, Limits
+from syncer.plan import Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
+POLICIES: tuple[Policy, ...] = get_args(Policy)
 PARTS = ("metadata", "suggestions", "vectors", "fields")
 
 LIMITS = (
@@ -42,11 +44,12 @@ JOB = (
     click.option("--mirror", is_flag=True, help="Delete target records that no source has (needs --max-delete)."),
     click.option(
         "--conflicts",
-        type=click.Choice(["report", "source", "target", "newest", "prefer-submitted"]),
+        type=click.Choice(POLICIES),
         default="report",
         show_default=True,
         help="Who wins when both sides hold different work.",
     ),
+    click.option("--conflicts-in", multiple=True, metavar="QUESTION=POLICY", help="If only answers to it differ."),
     click.option("--clock-tolerance", default="5m", show_default=True, help="Times this close are one (newest)."),
     click.option("--restore-deleted", is_flag=True, help="Copy again what was deleted at the target."),
     click.option("--propagate-deletes", is_flag=True, help="Delete at the target what was deleted at the source."),
@@ -108,6 +111,7 @@ def job_options(flags: dict[str, Any]) -> JobOptions:
         return JobOptions(
             **{name: flags[name] for name in JobOptions.model_fields if name in flags and name not in _MADE},
             include=tuple(part for text in flags["include"] for part in text.split(",") if part),
+            conflicts_by_question=_policies(flags["conflicts_in"]),
             clock_tolerance=parse_duration(flags["clock_tolerance"]).total_seconds(),
             quiet=parse_duration(flags["quiet"]).total_seconds(),
             users=maps.users,
@@ -124,7 +128,18 @@ def job_options(flags: dict[str, Any]) -> JobOptions:
         raise UsageError(str(error)) from None
 
 
-_MADE = ("include", "clock_tolerance", "quiet", "users", "questions", "labels", "fields", "filters", "limits")
+_MADE = (
+    "include",
+    "conflicts_by_question",
+    "clock_tolerance",
+    "quiet",
+    "users",
+    "questions",
+    "labels",
+    "fields",
+    "filters",
+    "limits",
+)
 
 
 def _filters(flags: dict[str, Any]) -> Filters:
@@ -163,6 +178,16 @@ def _maps(flags: dict[str, Any]) -> Maps:
         labels=labels,
         fields=maps.fields | dict(_pair(text) for text in flags["map_field"]),
     )
+
+
+def _policies(texts: tuple[str, ...]) -> dict[str, Policy]:
+    found: dict[str, Policy] = {}
+    for question, wanted in map(_pair, texts):
+        policy = next((policy for policy in POLICIES if policy == wanted), None)
+        if policy is None:
+            raise UsageError(f"{wanted!r} is no policy", advice=f"There are: {', '.join(POLICIES)}")
+        found[question] = policy
+    return found
 
 
 def _read_map(path: Path) -> dict[str, Any]:

@@ -184,9 +184,10 @@ def test_a_dataset_can_be_restored_from_the_same_snapshot_again(world: World) ->
 # What a quick check must not overlook
 
 
-def job_run(world: World, **options: Any) -> RunResult | None:
-    job = JobConfig(sources=[ONE], target=HOME, records=True, quiet=timedelta(0), **options)
-    places = [world.locate(ONE)], world.locate(HOME)
+def job_run(world: World, *more: str, **options: Any) -> RunResult | None:
+    sources = [ONE, *more]
+    job = JobConfig(sources=sources, target=HOME, records=True, quiet=timedelta(0), **options)
+    places = [world.locate(source) for source in sources], world.locate(HOME)
     return run_job(world.runner, world.store, "job", job, *places, world.clock(), full=False)
 
 
@@ -199,6 +200,14 @@ def test_a_run_of_the_same_pair_with_a_filter_does_not_make_a_job_quiet(world: W
     assert job_run(world) is not None
     assert held(world, home) == {("t", "alice"): "b"}
     assert job_run(world) is None
+
+
+def test_what_one_copy_gave_to_the_group_goes_on_to_the_other_copies(world: World) -> None:
+    one, two = fill(world, ONE, record("t", answer("alice", "a"))), fill(world, TWO, record("t"))
+    home = fill(world, HOME, record("t"))
+    runs = [job_run(world, TWO, two_way=True) for _ in range(4)]
+    assert held(world, one) == held(world, two) == held(world, home) == {("t", "alice"): "a"}
+    assert [run is None for run in runs] == [False, False, False, True]
 
 
 def test_other_options_are_not_quiet(world: World) -> None:
