@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: crash dev demo soak test thorough lint types fmt
+.PHONY: crash dev demo faults soak test thorough lint types fmt
 
 dev: $(VENV)/ready
 
@@ -37,6 +37,10 @@ thorough: dev
 # KEEP=1 holds the server open until Ctrl-C.
 demo: dev
 	$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
+
+# Every fault of network and server at every kind of request, about half an hour.
+faults: dev
+	$(BIN)/python -m tests.faults
 
 # The crash sweep in full: a thousand places at which the program is killed, about a quarter of an hour.
 crash: dev

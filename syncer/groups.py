@@ -88,6 +88,13 @@ class Book:
         """A record's fields under the target's names."""
         return {side.names.field(name): value for name, value in self.raw_fields(side, record_id).items()}
 
+    def target_fields(self, group: Group) -> dict[str, Any]:
+        """The fields of the target's record, or of the one that will be created there."""
+        if not group.is_new:
+            return self.raw_fields(self._target, group.ref)
+        index = group.usable[0]
+        return self.fields(self._sources[index], group.pairs[index][0])
+
     def raw_fields(self, side: Side, record_id: str) -> dict[str, Any]:
         """A record's fields under its own names."""
         fields: dict[str, Any] = json.loads(self._store.bodies.get(self.row(side, record_id).content))["fields"]

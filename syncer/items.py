@@ -304,7 +304,7 @@ class Items:
             misfit = names.response_problem(content["status"], values, source.settings) or names.moved_spans(
                 content["values"],
                 back,
-                (self._target.settings, self._book.raw_fields(self._target, group.ref)),
+                (self._target.settings, self._book.target_fields(group)),
                 (source.settings, self._book.raw_fields(source, group.pairs[side][0])),
             )
             if misfit:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from syncer.apply import Engine, Ledger, Setup
 from syncer.apply.context import Context, Limits
 from syncer.apply.writers import Servers, Writer
 from syncer.confirm import Confirmation, Done
-from syncer.errors import Refused, Stopped, SyncerError, UsageError
+from syncer.errors import AccessError, Refused, ServerError, Stopped, UsageError
 from syncer.events import Listener, nobody
 from syncer.lease import lease
 from syncer.model import canonical_json
@@ -194,7 +194,7 @@ class Runner:
 
     def _run(self, run: RunRow, header: Header, destinations: Sequence[SideHeader], *, full: bool) -> RunResult:
         ledger = Ledger(self._store, run.id, self._clock)
-        with ExitStack() as stack:
+        with ExitStack() as stack, _resumable("the run stopped half-way"):
             writers = {d.server: stack.enter_context(self._servers.writer(d.server)) for d in destinations}
             setup = Setup(writers[header.target.server], self._store, ledger, self._store.path.parent / "passwords.tsv")
             setup.run(self._store.plans.items(run.plan_id, category="operation", kinds=SETUP_KINDS))
@@ -237,15 +237,8 @@ class Runner:
         confirmation = Confirmation(self._store, header, done, setup.persons, setup.datasets, self._listener)
         findings: list[Finding] = []
         for side in destinations:
-            try:
+            with _resumable("everything was applied, but it could not be verified"):
                 findings += confirmation.verify(side, contexts[side.dataset_id].rereader, full=full)
-            except SyncerError as error:
-                raise Stopped(
-                    "everything was applied, but it could not be verified",
-                    where=side.reference,
-                    why=str(error),
-                    advice="`syncer resume` verifies when the server answers again",
-                ) from error
         is_sync = self._store.plans.get(run.plan_id).kind == "sync"
         confirmation.remember(self._clock().isoformat() if is_sync else None)
         return findings
@@ -267,6 +260,23 @@ class Runner:
             run.id, outcome=outcome, exit_code=exit_code, summary=_summary(result), at=self._clock().isoformat()
         )
         return result
+
+
+@contextmanager
+def _resumable(what: str) -> Iterator[None]:
+    """Say of a server's failure that the run can go on, and how."""
+    try:
+        yield
+    except AccessError as error:
+        error.advice = f"{error.advice}. Then `syncer resume`: what was done is recorded"
+        raise
+    except ServerError as error:
+        raise Stopped(
+            what,
+            where=error.where,
+            why=f"{error.what}{f': {error.why}' if error.why else ''}",
+            advice=f"{error.advice}. Then `syncer resume` goes on where it stopped",
+        ) from error
 
 
 def _holder() -> str:

@@ -241,7 +241,7 @@ def _dispute(row: Row, rules: Rules, sides: list[int], with_target: bool, by_han
     losers = tuple(
         Write(i, value, decided=True)
         for i in row.paired
-        if rules.two_way and (held := row.sources.get(i)) is not None and held.digest != value.digest and i in sides
+        if rules.two_way and i in sides and ((held := row.sources.get(i)) is None or held.digest != value.digest)
     )
     if row.target is not None and value.digest == row.target.digest:
         return Verdict(Keep("target-kept"), losers)

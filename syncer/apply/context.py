@@ -11,8 +11,8 @@ from state import Store
 from syncer.apply.ledger import Ledger
 from syncer.apply.reread import Rereader
 from syncer.argilla.writes import ResponseBody, SuggestionBody, Writer
-from syncer.errors import NotFound, ServerError, Stopped
-from syncer.events import Listener, Note, nobody
+from syncer.errors import NotFound, Stopped
+from syncer.events import Listener, nobody
 from syncer.model import Settings
 from syncer.ops import Answer
 
@@ -101,9 +101,7 @@ class Context:
         Raises Stopped if the server keeps failing: everything done is in the journal.
         """
         try:
-            for trial in self.writer.policy.writes(self._tell):
-                with trial:
-                    attempt()
+            self.writer.settled(attempt)
         except NotFound as error:
             raise Stopped(
                 "something that the plan needs is gone from the server",
@@ -111,9 +109,6 @@ class Context:
                 why=error.why or error.what,
                 advice="If the dataset was deleted the plan is void; otherwise `syncer resume`",
             ) from error
-
-    def _tell(self, error: ServerError, seconds: float) -> None:
-        self.listener(Note(f"{error}; reading again in {seconds:.0f} s"))
 
 
 def fitting_score(value: Any, score: Any, *, list_scores: bool) -> Any:

@@ -9,7 +9,6 @@ from syncer.apply.context import Context
 from syncer.apply.records import RecordWriter
 from syncer.apply.recreate import Recreator
 from syncer.apply.responses import ResponseWriter
-from syncer.errors import AccessError, ServerError, Stopped
 from syncer.events import Progress
 from syncer.ops import (
     CreateRecord,
@@ -31,13 +30,13 @@ class Engine:
     def run(self, rows: Sequence[ItemRow]) -> None:
         """Apply operations, given as rows of a plan.
 
-        Raises Stopped when the server fails for good or a stop was asked for, AccessError when the key is
-        refused in mid-run; either way the journal holds all that was done, and the run can be resumed.
+        Raises what the writer raises when a server fails for good, and Stopped when a stop was asked for; the journal
+        then holds all that was done, and the run can be resumed.
         """
         ops = [parse_item(row.payload) for row in rows]
         done = 0
         for step in self._steps(ops):
-            for ended in self._guarded(step):
+            for ended in step():
                 done += ended
                 self._context.listener(Progress("apply", self._context.reference, done, len(ops)))
 
@@ -53,17 +52,3 @@ class Engine:
         yield lambda: Recreator(self._context).run([op for op in ops if isinstance(op, RecreateRecord)])
         yield lambda: records.create([op for op in ops if isinstance(op, CreateRecord)])
         yield lambda: records.delete([op for op in ops if isinstance(op, DeleteRecord)])
-
-    def _guarded(self, step: Callable[[], Iterator[int]]) -> Iterator[int]:
-        try:
-            yield from step()
-        except AccessError as error:
-            error.advice = f"{error.advice.rstrip('. ')}. Then `syncer resume`: what was done is recorded".lstrip(". ")
-            raise
-        except ServerError as error:
-            raise Stopped(
-                "the run stopped half-way",
-                where=error.where,
-                why=f"{error.what}{f': {error.why}' if error.why else ''}",
-                advice=error.advice or "When the server answers again, `syncer resume` goes on where it stopped",
-            ) from error

@@ -19,7 +19,8 @@ from syncer.ops import AddMember, CreateDataset, CreateUser, item_id, parse_item
 
 
 class Setup:
-    """Applies the setup operations of a plan; each looks first whether its work is done already."""
+    """Applies the setup operations of a plan; each looks first whether its work is done already, so that it can be
+    repeated when it is not known whether a server has done it."""
 
     def __init__(self, writer: Writer, store: Store, ledger: Ledger, passwords: Path) -> None:
         self._writer = writer
@@ -47,7 +48,7 @@ class Setup:
         ended = self._ledger.is_ended(key)
         if not ended:
             self._ledger.started([(key, {})])
-        detail = work()
+        detail = self._writer.settled(work)
         if not ended:
             self._ledger.end("done", [(key, detail)])
 

@@ -82,7 +82,11 @@ def capabilities_of(version: str) -> Capabilities:
     """The abilities of a version such as `2.8.0` or `1.29.0rc1`; UnexpectedAnswer if it is no version."""
     found = re.match(r"v?(\d{1,4})\.(\d{1,4})(?!\d)", version)
     if found is None:
-        raise UnexpectedAnswer("The server's version cannot be read", why=repr(version[:50]))
+        raise UnexpectedAnswer(
+            "The server's version cannot be read",
+            why=repr(version[:50]),
+            advice="Check that the URL is that of an Argilla server",
+        )
     number = (int(found[1]), int(found[2]))
     return Capabilities(
         version=version,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self, TypeVar
@@ -126,16 +126,18 @@ class Client:
     def settings(self, dataset_id: str) -> Settings:
         """What the dataset is made of. A key of an annotator sees only the metadata meant for annotators."""
         dataset = self._get(wire.DATASET, v1("datasets", dataset_id))
-        questions = self._get(wire.QUESTIONS, v1("datasets", dataset_id, "questions")).items
+        answer = self._read(Request("GET", v1("datasets", dataset_id, "questions")))
+        questions = self._decode(wire.QUESTIONS, answer).items
+        self._check_distinct([question.name for question in questions], answer)
         return Settings(
             guidelines=dataset.guidelines,
             allow_extra_metadata=dataset.allow_extra_metadata,
             distribution=dataset.distribution,
             dataset_metadata=dataset.metadata,
-            fields=self._objects("datasets", dataset_id, "fields"),
+            fields=self._settings("datasets", dataset_id, "fields"),
             questions=tuple(question.model() for question in questions),
-            metadata_properties=self._objects("me", "datasets", dataset_id, "metadata-properties"),
-            vectors=self._objects("datasets", dataset_id, "vectors-settings"),
+            metadata_properties=self._settings("me", "datasets", dataset_id, "metadata-properties"),
+            vectors=self._settings("datasets", dataset_id, "vectors-settings"),
         )
 
     # Records
@@ -207,9 +209,15 @@ class Client:
         data = {"items": answer.data} if isinstance(answer.data, list) else answer.data
         return self._decode(adapter, Answer(answer.status, data, answer.bytes, answer.where)).items
 
-    def _objects(self, *segments: str) -> tuple[dict[str, Any], ...]:
-        items = self._get(wire.OBJECTS, v1(*segments)).items
+    def _settings(self, *segments: str) -> tuple[dict[str, Any], ...]:
+        answer = self._read(Request("GET", v1(*segments)))
+        items = self._decode(wire.SETTINGS, answer).items
+        self._check_distinct([item["name"] for item in items], answer)
         return tuple({key: item[key] for key in item if key not in _NOT_SETTINGS} for item in items)
+
+    def _check_distinct(self, names: Sequence[str], answer: Answer) -> None:
+        if len(set(names)) < len(names):
+            raise self._http.unexpected(answer.where, "two things in it have one name")
 
     def _get(self, adapter: TypeAdapter[T], path: str) -> T:
         return self._decode(adapter, self._read(Request("GET", path)))

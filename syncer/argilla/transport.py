@@ -41,6 +41,7 @@ MAX_RATIO = 200
 RATIO_FREE_BYTES = 50 * 2**20
 _GUNZIP_STEP = 2**20
 _TRY_LATER = (408, 425, 429)
+WELL_AGAIN = "Try again when the server is well: its log says more"
 
 Params = Sequence[tuple[str, str | int]]
 
@@ -180,7 +181,12 @@ class Transport:
 
     def unexpected(self, where: str, why: str) -> UnexpectedAnswer:
         """The error for a read whose answer makes no sense."""
-        return UnexpectedAnswer("The answer is not what Argilla sends", where=where, why=self._plain(why))
+        return UnexpectedAnswer(
+            "The answer is not what Argilla sends",
+            where=where,
+            why=self._plain(why),
+            advice="Try again; if it stays, check that the URL is Argilla's own and that nothing on the way changes it",
+        )
 
     def unknown(self, where: str, why: str, *, wait: float | None = None, lasting: bool = False) -> UnknownOutcome:
         """The error for a write that may or may not have been carried out."""
@@ -188,6 +194,7 @@ class Transport:
             "It is not known whether the server did this",
             where=where,
             why=self._plain(why),
+            advice=WELL_AGAIN,
             retry_after=wait,
             lasting=lasting,
         )
@@ -275,8 +282,10 @@ class Transport:
         if not is_read:
             raise self.unknown(where, f"status {status}: {why}", wait=wait)
         if status >= 500:
-            raise ServerFailed("The server failed", where=where, why=f"status {status}: {why}", retry_after=wait)
-        raise Unreachable("The server asks to come back later", where=where, why=why, retry_after=wait)
+            why = f"status {status}: {why}"
+            raise ServerFailed("The server failed", where=where, why=why, advice=WELL_AGAIN, retry_after=wait)
+        what = "The server asks to come back later"
+        raise Unreachable(what, where=where, why=why, advice=WELL_AGAIN, retry_after=wait)
 
     def _answer(self, raw: _Raw, where: str) -> Answer:
         if raw.status == 204:
@@ -385,10 +394,13 @@ def _refuse(status: int, where: str, why: str) -> NoReturn:
                 advice="Use the key of an owner, or of an admin who is a member of the workspace",
             )
         case 404:
-            raise NotFound("It is not there", where=where, why=why)
+            advice = "It was deleted meanwhile, or the key may not see it: `syncer doctor` tells what the key can do"
+            raise NotFound("It is not there", where=where, why=why, advice=advice)
         case 409:
-            raise Conflicted("It exists already", where=where, why=why)
+            raise Conflicted("It exists already", where=where, why=why, advice="Look at what is there")
         case 413 | 422:
-            raise Rejected("The server did not accept the content", where=where, why=why, status=status)
+            what, advice = "The server did not accept the content", "Change what it does not accept, or leave it out"
+            raise Rejected(what, where=where, why=why, advice=advice, status=status)
         case _:
-            raise UnexpectedAnswer(f"The server answered with status {status}", where=where, why=why)
+            what, advice = f"The server answered with status {status}", "Look into the server's log, then try again"
+            raise UnexpectedAnswer(what, where=where, why=why, advice=advice)

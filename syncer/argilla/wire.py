@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import Field, InstanceOf, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, InstanceOf, TypeAdapter, ValidationError
 
 from syncer.model import Dataset, Question, Record, Response, Status, Suggestion, User, Values
 
@@ -15,6 +15,24 @@ T = TypeVar("T")
 Id = Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")]
 # pydantic's own str refuses lone surrogates, which a text under annotation may hold.
 Text = InstanceOf[str]
+
+
+def _has_type(value: dict[Any, Any]) -> dict[Any, Any]:
+    if not isinstance(value.get("type"), str):
+        raise ValueError("it has no type")
+    return value
+
+
+def _is_setting(value: dict[Any, Any]) -> dict[Any, Any]:
+    """A field or metadata property with its settings, or a vector with its dimensions."""
+    if not isinstance(value.get("name"), str):
+        raise ValueError("it has no name")
+    if not isinstance(value.get("dimensions"), int):
+        _has_type(value["settings"] if isinstance(value.get("settings"), dict) else {})
+    return value
+
+
+Typed = Annotated[dict[Text, Any], AfterValidator(_has_type)]
 
 
 class WrongShape(Exception):
@@ -89,12 +107,10 @@ class WireQuestion:
     name: Text
     title: Text
     required: bool
-    settings: dict[Text, Any]
+    settings: Typed
     description: Text | None = None
 
     def model(self) -> Question:
-        if not isinstance(self.settings.get("type"), str):
-            raise WrongShape("a question without a type")
         return Question(self.id, self.name, self.title, self.description, self.required, self.settings)
 
 
@@ -203,7 +219,7 @@ WORKSPACES = TypeAdapter(WireItems[WireWorkspace])
 DATASET = TypeAdapter(WireDataset)
 DATASETS = TypeAdapter(WireItems[WireDataset])
 QUESTIONS = TypeAdapter(WireItems[WireQuestion])
-OBJECTS = TypeAdapter(WireItems[dict[Text, Any]])
+SETTINGS = TypeAdapter(WireItems[Annotated[dict[Text, Any], AfterValidator(_is_setting)]])
 RESPONSE = TypeAdapter(WireResponse)
 PROGRESS = TypeAdapter(WireProgress)
 METRICS = TypeAdapter(WireMetrics)

@@ -6,7 +6,7 @@ anything else. There is no method that deletes a user, a workspace or a dataset.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -104,6 +104,11 @@ class Writer(Client):
         self._listener = listener
         self._transport = transport
         self._question_names: dict[str, dict[str, str]] = {}
+
+    def settled(self, work: Callable[[], T]) -> T:
+        """The result of work that reads before it sends; it is done again after an unknown outcome, as the policy
+        allows. Raises the last error."""
+        return self.policy.writes(self._tell)(work)
 
     # Responses
 

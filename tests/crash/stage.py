@@ -26,10 +26,12 @@ CONFIG = """
 [servers.src]
 url = "{src}"
 api_key_env = "SRC_KEY"
+timeout = {timeout}
 
 [servers.dst]
 url = "{dst}"
 api_key_env = "DST_KEY"
+timeout = {timeout}
 """
 DEADLINE = 60.0
 
@@ -128,9 +130,9 @@ class Stage:
         """All requests to the target, in order."""
         return self._proxies[1].log
 
-    def open(self, stack: ExitStack) -> None:
+    def open(self, stack: ExitStack, timeout: float) -> None:
         src, dst = (stack.enter_context(proxy).url for proxy in self._proxies)
-        (self.folder / "syncer.toml").write_text(CONFIG.format(src=src, dst=dst), encoding="ascii")
+        (self.folder / "syncer.toml").write_text(CONFIG.format(src=src, dst=dst, timeout=timeout), encoding="ascii")
 
     def count(self) -> Callable[[], list[Seen]]:
         """Note all requests from now on; call what is returned for them."""
@@ -155,7 +157,9 @@ class Stage:
         for proxy in self._proxies:
             proxy.clear()
 
-    def call(self, *arguments: str, kill: tuple[str, int] | None = None, naive: str | None = None) -> Ended:
+    def call(
+        self, *arguments: str, kill: tuple[str, int] | None = None, naive: str | None = None, hurry: bool = False
+    ) -> Ended:
         """Run the program with `--yes` and these arguments."""
         self._calls += 1
         output, commits = self.folder / f"{self._calls}.out", self.folder / f"{self._calls}.commits"
@@ -166,25 +170,31 @@ class Stage:
             "NO_COLOR": "1",
         }
         given = ("--yes", *arguments)
-        code = self.program.run(Call(given, str(self.folder), environment, str(output), str(commits), kill, naive))
+        code = self.program.run(
+            Call(given, str(self.folder), environment, str(output), str(commits), kill, naive, hurry)
+        )
         counted = int(commits.read_text()) if commits.exists() else -1
         return Ended(code, output.read_text(encoding="utf-8"), counted)
 
-    def migrate(self, *, kill: tuple[str, int] | None = None, naive: str | None = None) -> Ended:
-        return self.call("migrate", *self.scene.arguments, "--batch", "5", "--quiet", "0s", kill=kill, naive=naive)
+    def migrate(self, *, kill: tuple[str, int] | None = None, naive: str | None = None, hurry: bool = False) -> Ended:
+        flags = ("--batch", "5", "--quiet", "0s")
+        return self.call("migrate", *self.scene.arguments, *flags, kill=kill, naive=naive, hurry=hurry)
 
     def store(self) -> Store:
         return Store(self.state)
 
 
 @contextmanager
-def staged(program: Program, scene: Scene, folder: Path, state: Path | None = None) -> Iterator[Stage]:
-    """Serve a scene until the block ends; `state` is a folder with the state of earlier runs."""
+def staged(
+    program: Program, scene: Scene, folder: Path, state: Path | None = None, timeout: float = DEADLINE
+) -> Iterator[Stage]:
+    """Serve a scene until the block ends; `state` is a folder with the state of earlier runs, `timeout` the program's
+    seconds for one request."""
     folder.mkdir(parents=True)
     if state is not None:
         shutil.copytree(state, folder / ".syncer")
     with ExitStack() as stack:
         source, target = (stack.enter_context(serve(fake)).url for fake in (scene.source, scene.target))
         stage = Stage(program, scene, folder, source, target)
-        stage.open(stack)
+        stage.open(stack, timeout)
         yield stage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,8 +58,12 @@ class _Handler(LoopbackHandler):
 
 
 @contextmanager
-def serve(fake: FakeArgilla) -> Iterator[Served]:
-    """Serve on a free port until the block ends."""
+def serve(fake: FakeArgilla, tls: ssl.SSLContext | None = None) -> Iterator[Served]:
+    """Serve on a free port until the block ends, with `tls` over https."""
     server = _Server(fake)
+    url = server.url
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        url = url.replace("http:", "https:")
     with running(server):
-        yield Served(server.url, fake.version, fake.owner_key, fake)
+        yield Served(url, fake.version, fake.owner_key, fake)
