@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: crash dev demo faults soak test thorough lint types fmt
+.PHONY: bench crash dev demo faults soak test thorough lint types fmt
 
 dev: $(VENV)/ready
 
@@ -37,6 +37,10 @@ thorough: dev
 # KEEP=1 holds the server open until Ctrl-C.
 demo: dev
 	$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
+
+# Costs as ratios, against a bare loop and Argilla's SDK on one real server.
+bench: dev
+	$(BIN)/python -m tests.bench
 
 # Every fault of network and server at every kind of request, about half an hour.
 faults: dev

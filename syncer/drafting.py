@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from state import TARGET, ItemRow, SnapshotRow, Store
 from syncer import guard, match, names, ops, plan, sync_content
+from syncer.difference import settings_difference
 from syncer.items import AnyItem, Destination, Items
 from syncer.model import Settings, canonical_json
 from syncer.names import Names
@@ -257,6 +258,7 @@ class Draft:
             by_author={name: n for name, n in sorted(self._written.items()) if n},
             completes=self._completes(),
             losses=tuple(self._losses()),
+            settings=tuple(self._differing_settings()),
         )
 
     def _figures(self, records: Mapping[str, int]) -> guard.Figures:
@@ -306,9 +308,17 @@ class Draft:
             yield "created records, responses and suggestions get new ids and times"
         if self._kinds["minted"]:
             yield f"{self._kinds['minted']} records without an external id get one that begins with `syncer-`"
-        yield from sync_content.settings_losses(
-            self._settings, self._target_settings, self._target[0].client.capabilities
-        )
+        yield from sync_content.settings_losses(self._settings, self._target[0].client.capabilities)
+
+    def _differing_settings(self) -> list[str]:
+        """How the target's settings differ from the sources'; nothing for one that is made after them."""
+        if self._target[0].dataset is None:
+            return []
+        lines: dict[str, None] = {}
+        for side in self._sides:
+            renamed = sync_content.rename_settings(side.settings, side.names)
+            lines |= dict.fromkeys(settings_difference(renamed, self._target_settings))
+        return list(lines)
 
     def _completes(self) -> int:
         distribution = self._target_settings.distribution

@@ -76,6 +76,8 @@ class Summary(BaseModel):
     completes: int
     """Records that become completed by the plan and leave people's queues; -1 if it cannot be told."""
     losses: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+    """How the settings of source and target differ."""
 
 
 def side_header(shot: SnapshotRow) -> SideHeader:

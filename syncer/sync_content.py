@@ -97,26 +97,13 @@ def check_creatable(settings: Settings, capabilities: Capabilities, reference: s
         )
 
 
-def settings_losses(sources: Sequence[Settings], target: Settings, capabilities: Capabilities) -> Iterator[str]:
-    """What of the sources' settings the target does not have and cannot show."""
+def settings_losses(sources: Sequence[Settings], capabilities: Capabilities) -> Iterator[str]:
+    """What of the sources' settings the target's server cannot have."""
     for settings in sources:
         if settings.distribution and not capabilities.distribution:
             yield "the distribution of tasks (this server has none)"
         if settings.dataset_metadata and not capabilities.dataset_metadata:
             yield "the dataset's own metadata (this server has none)"
-    for settings in sources:
-        for kind, ours, theirs in (
-            ("field", {f["name"] for f in settings.fields}, {f["name"] for f in target.fields}),
-            ("question", {q.name for q in settings.questions}, {q.name for q in target.questions}),
-            (
-                "metadata property",
-                {p["name"] for p in settings.metadata_properties},
-                {p["name"] for p in target.metadata_properties},
-            ),
-            ("vector", {v["name"] for v in settings.vectors}, {v["name"] for v in target.vectors}),
-        ):
-            for name in sorted(ours - theirs):
-                yield f"{kind} {name!r}: the target does not have it under this name"
 
 
 def record_updates(

@@ -44,6 +44,7 @@ class Inverse:
         self._started = _first_intents(store, run.id)
         self._persons, self._datasets = self._created()
         self._moved = self._done.moved()
+        self._recreated = {op.record_id: detail for op, detail in self._done.recreations()}
         self._sides = self._current_sides()
         self._readers: dict[str, Rereader] = {}
         self.left: list[Left] = []
@@ -116,17 +117,29 @@ class Inverse:
         before = self._started[ops.item_id(op)]["before"]
         person = self._persons.get(op.answer.person, op.answer.person)
         if before is None:
-            yield self._removal(op, op.answer, record_id, detail.get("updated_at"))
+            yield self._removal(op, op.answer, record_id, self._written(op, person, detail))
             return
         yield ops.WriteResponse(
             label=op.label, record_key=op.record_key, dataset_id=self._dataset(op), record_id=record_id,
             position=op.position, expects=op.answer.leaves, way="update" if op.way == "update" else "upsert",
-            decided=True, written=detail.get("updated_at"),
+            decided=True, written=self._written(op, person, detail),
             answer=Answer(
                 person=person, username=op.answer.username, body=before["body"], leaves=before["digest"],
                 written_at=before["updated_at"], agreement=_forget(op.answer.agreement),
             ),
         )  # fmt: skip
+
+    def _written(self, op: ops.WriteResponse, person: str, detail: Mapping[str, Any]) -> str | None:
+        """The server's time of a response that the run wrote: if the run has re-created the record after that, with
+        that very writing on it, the time that it has got by this."""
+        written: str | None = detail.get("updated_at")
+        after = self._recreated.get(op.record_id)
+        if after is None:
+            return written
+        carried = json.loads(self._store.bodies.get(after["before"]))["responses"]
+        if any(r["user_id"] == person and r["updated_at"] == written for r in carried):
+            written = after["responses"].get(person, {}).get("updated_at", written)
+        return written
 
     def _removal(self, op: Any, answer: Answer, record_id: str, written: str | None) -> ops.DeleteResponse:
         return ops.DeleteResponse(
@@ -319,7 +332,7 @@ def _save(store: Store, kind: str, header: Header, items: list[ops.Operation], n
     )
     summary = Summary(
         counts=counts, records={}, figures=figures, blocked=(), by_author={}, completes=-1,
-        warnings=tuple(f"left alone: {entry.label}: {entry.why}" for entry in left), losses=(),
+        warnings=tuple(f"left alone: {entry.label}: {entry.why}" for entry in left), losses=(), settings=(),
     )  # fmt: skip
     store.plans.set_counts(plan_id, summary.model_dump_json())
     return plan_id

@@ -9,19 +9,20 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("syncer.errors", "syncer.model", "syncer.events"),
     ("syncer.ops", "syncer.filters", "syncer.plan", "syncer.names", "syncer.match", "syncer.verify", "syncer.argilla"),
+    ("syncer.difference",),
     ("syncer.options", "syncer.lease"),
     ("syncer.guard",),
     ("syncer.pairing", "syncer.plan_model", "syncer.snapshot"),
     ("syncer.groups", "syncer.sync_content", "syncer.apply"),
     ("syncer.items",),
     ("syncer.drafting", "syncer.confirm"),
-    ("syncer.planning", "syncer.undo", "syncer.freshness"),
+    ("syncer.planning", "syncer.undo", "syncer.freshness", "syncer.checkup"),
     ("syncer.jobs", "syncer.config", "syncer.report"),
     ("syncer.datasets", "syncer.servers", "syncer.service"),
     ("syncer.daemon",),
     ("syncer.cli",),
 )
-PURE = ("plan", "match", "names", "guard", "verify", "filters", "ops", "model")
+PURE = ("plan", "difference", "match", "names", "guard", "verify", "filters", "ops", "model")
 """Modules that decide: no clock, no network, no store, no files."""
 IMPURE = ("httpx", "state", "sqlite3", "sqlite_utils", "time", "os", "pathlib", "random", "secrets", "logging")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from syncer.errors import UnexpectedAnswer
 
@@ -28,6 +30,13 @@ _SINCE = {
     "fields_update": (2, 6),
 }
 _FIELD_TYPES_SINCE = {"text": (1, 24), "image": (2, 1), "chat": (2, 2), "custom": (2, 3)}
+_ROUTES = {
+    "progress": ("get", "/datasets/{dataset_id}/progress"),
+    "bulk_create": ("post", "/datasets/{dataset_id}/records/bulk"),
+    "bulk_upsert": ("put", "/datasets/{dataset_id}/records/bulk"),
+    "v1_users": ("get", "/me"),
+}
+"""Abilities that show in the routes which a server describes in its OpenAPI document."""
 _RATING_ZERO_SINCE = (1, 29)
 
 
@@ -39,7 +48,7 @@ class Capabilities:
     supported: bool
     """1.24 or newer: older servers are not known to work."""
     known: bool
-    """Measured; a newer version is treated like the newest known one."""
+    """Measured; a newer version is treated like the newest known one, but for what its routes show."""
     span: bool
     """Span questions exist."""
     progress: bool
@@ -96,3 +105,10 @@ def capabilities_of(version: str) -> Capabilities:
         rating_min=0 if number >= _RATING_ZERO_SINCE else 1,
         **{flag: number >= since for flag, since in _SINCE.items()},
     )
+
+
+def probed(capabilities: Capabilities, paths: Mapping[str, Mapping[str, object]]) -> Capabilities:
+    """The abilities corrected by the routes that a server describes (`paths` of its OpenAPI document)."""
+    routes = {(method, path.removeprefix("/api/v1")) for path, methods in paths.items() for method in methods}
+    flags: dict[str, Any] = {flag: route in routes for flag, route in _ROUTES.items()}
+    return replace(capabilities, **flags)

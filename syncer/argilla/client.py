@@ -11,7 +11,7 @@ import httpx
 from pydantic import TypeAdapter
 
 from syncer.argilla import wire
-from syncer.argilla.capabilities import Capabilities, capabilities_of
+from syncer.argilla.capabilities import Capabilities, capabilities_of, probed
 from syncer.argilla.connection import Connection
 from syncer.argilla.retry import RetryPolicy
 from syncer.argilla.transport import Answer, Listener, Params, Request, RetryWaits, Transport, path_of
@@ -84,8 +84,13 @@ class Client:
 
     @cached_property
     def capabilities(self) -> Capabilities:
-        """What the server can do, by its version, asked once."""
-        return capabilities_of(self.version())
+        """What the server can do, asked once: by its version, and for one that is not known by its routes."""
+        found = capabilities_of(self.version())
+        return found if found.known or not found.supported else probed(found, self.routes())
+
+    def routes(self) -> dict[str, dict[str, Any]]:
+        """The paths of the server's OpenAPI document, with their methods in lower case."""
+        return self._get(wire.OPENAPI, v1("openapi.json")).paths
 
     def me(self) -> User:
         """The owner of the API key."""

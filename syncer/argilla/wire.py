@@ -56,6 +56,11 @@ class WireVersion:
 
 
 @dataclass(slots=True)
+class WireOpenApi:
+    paths: dict[Text, dict[Text, Any]]
+
+
+@dataclass(slots=True)
 class WireUser:
     id: Id
     username: Text
@@ -211,6 +216,7 @@ RECORD_PAGE = TypeAdapter(WirePage[WireRecord])
 ID_PAGE = TypeAdapter(WirePage[WireId])
 RECORDS = TypeAdapter(WireItems[WireRecord])
 VERSION = TypeAdapter(WireVersion)
+OPENAPI = TypeAdapter(WireOpenApi)
 ID = TypeAdapter(WireId)
 USER = TypeAdapter(WireUser)
 USERS = TypeAdapter(WireItems[WireUser])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
-from syncer import report
+from syncer import checkup, report
 from syncer.cli.session import Session, pass_session
-from syncer.config import FILE_NAME, TEMPLATE
-from syncer.errors import SyncerError, UsageError
+from syncer.config import FILE_NAME, TEMPLATE, JobConfig
+from syncer.errors import UsageError
 
 
 @click.command()
@@ -26,33 +27,32 @@ def init(session: Session) -> None:
 
 
 @click.command()
+@click.argument("references", nargs=-1, metavar="[SOURCE... TARGET]")
 @pass_session
-def doctor(session: Session) -> int:
-    """Check every configured server: reachable, version, role of the key, what it can do."""
-    rows: list[dict[str, Any]] = [_examine(session, name) for name in sorted(session.config.servers)]
-    columns = ("server", "version", "user", "role", "datasets", "in place", "problem")
-    table = report.table_text(
-        columns, [[row[c] for c in columns] for row in rows], session.width, "No server is configured: `syncer init`."
+def doctor(session: Session, /, references: tuple[str, ...]) -> int:
+    """Check every server, and the datasets of every job and of a migration that is named here.
+
+    Servers: reachable, version, role of the key, what it can do. Datasets: people, membership, settings.
+    """
+    servers = [
+        checkup.check_server(name, partial(session.servers.client, name)) for name in sorted(session.config.servers)
+    ]
+    jobs = {name: asdict(_check(session, job)) for name, job in _jobs(session, references)}
+    session.out({"servers": servers, "jobs": jobs}, report.checkup_text(servers, jobs, session.width))
+    return 1 if any(row["problem"] for row in servers) or any(found["problems"] for found in jobs.values()) else 0
+
+
+def _jobs(session: Session, references: tuple[str, ...]) -> list[tuple[str, JobConfig]]:
+    found = sorted(session.config.jobs.items())
+    if len(references) == 1:
+        raise UsageError("a source and a target are needed", advice="The last dataset named is the target")
+    if references:
+        named = JobConfig(sources=list(references[:-1]), target=references[-1], recreate=True)
+        found.append((" ".join(references), named))
+    return found
+
+
+def _check(session: Session, job: JobConfig) -> checkup.Checkup:
+    return checkup.check_job(
+        lambda: (session.sources(job.sources), session.target(job.target, create=True)), job.options()
     )
-    session.out(rows, table)
-    return 1 if any(row["problem"] for row in rows) else 0
-
-
-def _examine(session: Session, name: str) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(("version", "user", "role", "datasets", "in place", "problem"), "")
-    row["server"] = name
-    try:
-        client = session.servers.client(name)
-        me = client.me()
-        row |= {
-            "version": client.capabilities.version,
-            "user": me.username,
-            "role": me.role,
-            "datasets": len(client.datasets()),
-            "in place": "yes" if client.capabilities.bulk_upsert else "no: records are re-created",
-        }
-        if me.role == "annotator":
-            row["problem"] = "an annotator's key cannot read records: use an owner's or an admin's"
-    except SyncerError as error:
-        row["problem"] = str(error)
-    return row

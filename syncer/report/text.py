@@ -52,6 +52,7 @@ def plan_text(data: Data, width: int) -> str:
     _conflicts(out, data["conflicts"], data["totals"]["conflict"])
     _skips(out, data["skips"], summary["counts"])
     for title, lines in (
+        ("Settings that differ", summary["settings"]),
         ("What is lost or changed for good", summary["losses"]),
         ("Warnings", summary["warnings"]),
         ("Blocked", summary["blocked"]),
@@ -168,6 +169,24 @@ def table_text(columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int
         out.table(columns, listed)
     else:
         out.line(empty)
+    return out.text()
+
+
+def checkup_text(servers: Sequence[Data], jobs: Mapping[str, Data], width: int) -> str:
+    """What the doctor found: servers, and jobs by name."""
+    out = _Out(width)
+    columns = ("server", "version", "user", "role", "datasets", "in place", "problem")
+    if servers:
+        out.table(columns, [[row[column] for column in columns] for row in servers])
+    else:
+        out.line("No server is configured: `syncer init`.")
+    for name, found in jobs.items():
+        out.line()
+        out.line(f"{clean(name)}: {'problems' if found['problems'] else 'well'}")
+        for text in found["problems"]:
+            out.line(f"  ! {clean(text)}")
+        for text in found["notes"]:
+            out.line(f"  - {clean(text)}")
     return out.text()
 
 

@@ -235,6 +235,34 @@ def test_an_interrupted_run_is_resumed_first_by_the_next_migration(desk: Desk) -
     assert [run["outcome"] for run in desk.run("--json", "runs").json] == ["complete", "complete"]
 
 
+def test_the_doctor_finds_what_would_stop_a_migration(desk: Desk) -> None:
+    well = desk.run("doctor", OWN, GROUP, "--json")
+    assert well.code == 0, well.out
+    assert well.json == {
+        "servers": [
+            {
+                "server": "default",
+                "version": "2.8.0",
+                "user": "argilla",
+                "role": "owner",
+                "datasets": 2,
+                "in place": "yes",
+                "problem": "",
+            }
+        ],
+        "jobs": {f"{OWN} {GROUP}": {"problems": [], "notes": []}},
+    }
+    desk.fake.add_user("carol", workspaces=["alice"])
+    dataset_of(desk, "group").guidelines = "read them"
+    found = desk.run("doctor", OWN, GROUP)
+    assert found.code == 1
+    assert "! carol of default:alice/reviews is no member of the target's workspace: --add-members" in found.out
+    assert "- default:alice/reviews: the guidelines differ" in found.out
+    missing = desk.run("doctor", "alice/revews", GROUP)
+    assert missing.code == 1
+    assert "there is no dataset alice/revews" in missing.out
+
+
 def test_undo_takes_back_what_nobody_touched(desk: Desk) -> None:
     submit(desk, "alice", "alice", "e0", "a")
     submit(desk, "alice", "alice", "e1", "a")

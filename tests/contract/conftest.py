@@ -10,18 +10,16 @@ import pytest
 from tests.fake import FakeArgilla, serve
 from tests.servers.seed import Admin
 
-from .scene import QUESTIONS, SERVERS, Scene, ServerLike
+from .scene import QUESTIONS, SERVERS, Scene, ServerLike, parameters
 from .site import Site, Stage
 
-REAL = {"1.27.0": "server_old", "2.8.0": "server_new"}
 
-
-@pytest.fixture(scope="session", params=SERVERS)
+@pytest.fixture(scope="session", params=parameters(SERVERS))
 def server(request: pytest.FixtureRequest) -> Iterator[ServerLike]:
     """Each fake version and each real server, one after the other."""
     kind, _, version = request.param.partition("-")
     if kind == "real":
-        yield request.getfixturevalue(REAL[version])
+        yield request.getfixturevalue("real_server")(version)
         return
     with serve(FakeArgilla(version)) as served:
         yield served

@@ -12,7 +12,8 @@ import pytest
 from tests.fake import VERSIONS
 from tests.servers.seed import Admin, Dataset, Json, User, answer, label, text
 
-SERVERS = [*(f"fake-{version}" for version in VERSIONS), "real-1.27.0", "real-2.8.0"]
+SERVERS = [*(f"fake-{version}" for version in VERSIONS), "real-1.27.0", "real-1.29.1", "real-2.4.0", "real-2.8.0"]
+EVERY_DAY = {name for name in SERVERS if name not in ("real-1.29.1", "real-2.4.0")}
 QUESTIONS = (label("topic", ["a", "b", "c"]), text("note", required=False))
 
 
@@ -33,10 +34,15 @@ def number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
+def parameters(names: Sequence[str]) -> list[Any]:
+    """Servers as parameters; some are for the whole matrix of versions only."""
+    return [name if name in EVERY_DAY else pytest.param(name, marks=pytest.mark.matrix) for name in names]
+
+
 def on(*, since: str = "0", before: str = "999") -> pytest.MarkDecorator:
     """Run a test only on the servers from one version on, and before another."""
     chosen = [name for name in SERVERS if number(since) <= number(name.partition("-")[2]) < number(before)]
-    return pytest.mark.parametrize("server", chosen, indirect=True)
+    return pytest.mark.parametrize("server", parameters(chosen), indirect=True)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,11 @@ def record_of(world: World, external_id: str) -> str:
     return str(next(r.id for r in group(world).records.values() if r.external_id == external_id))
 
 
+def remove(world: World, person: str, external_id: str) -> None:
+    """A person takes an answer back."""
+    world.fakes["s0"].person(person).delete_response(record_of(world, external_id))
+
+
 def save(world: World, person: str, external_id: str, value: str) -> None:
     """A person saves in the group's copy, in the web page."""
     world.fakes["s0"].person(person).submit(record_of(world, external_id), {"label": value})
@@ -124,9 +129,12 @@ def test_a_send_that_never_arrived_is_sent_again_after_a_read(world: World, chao
     assert all(log[i - 1].method == "GET" for i in at)
 
 
-def test_a_save_in_the_window_of_an_insert_is_always_reported(world: World) -> None:
-    for i in range(10):
-        plan = world.plan([OWN], GROUP, filters={"ids": (f"e{i}",)})
+def test_a_save_in_the_window_of_an_insert_is_always_reported(world: World, many: int) -> None:
+    for race in range(100 * many):
+        i = race % 10
+        if race >= 10:
+            remove(world, "alice", f"e{i}")
+        plan = world.plan([OWN], GROUP, filters={"ids": (f"e{i}",)}, restore_deleted=True)
         world.disturb = first("PUT", "bulk", None, partial(save, world, "alice", f"e{i}", "c"))
         result = world.apply(plan)
         assert result.exit_code == 9

@@ -1,0 +1,1 @@
+"""Ratios against a bare loop and against Argilla's own SDK, all on one real server in one run."""
